@@ -1,0 +1,1 @@
+"""The contract: what travels between a unit and the gateway. Imports none of ours."""

@@ -1,0 +1,54 @@
+"""The bounds on every size, depth and number of the contract, in one place."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+MAX_PAYLOAD_BYTES = 256 * 1024
+"""A payload as it arrives from the broker, compressed or plain."""
+
+MAX_INFLATED_BYTES = 1024 * 1024
+"""A zlib payload once inflated (wire contract: 1 MiB)."""
+
+MAX_RECORDS = 1000
+"""Records in a batch."""
+
+MAX_DEPTH = 8
+"""Nesting of JSON objects and arrays, counted from the payload's outermost."""
+
+MAX_FIXES = 60
+"""Fixes in a track segment."""
+
+MAX_RECORD_BYTES = 64 * 1024
+"""One record's JSON bytes."""
+
+SafeInt = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Seq = Annotated[int, Meta(ge=1, le=2**53)]
+"""A record's place in its log, from 1."""
+
+AtMs = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]
+"""UTC in milliseconds since 1970, before the year 2100."""
+
+Name = Annotated[str, Meta(max_length=64)]
+"""An identifier from the city's own books: a person, a place, a badge, a reason's code."""
+
+Text = Annotated[str, Meta(max_length=500)]
+"""A line that a person wrote or reads."""
+
+UnitName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+BootId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}$")]
+"""The first eight hex digits of the kernel's boot id."""
+
+LogId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+"""One journal file's log, drawn at random when it began."""
+
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 value in lower-case hex."""
+
+Uid = Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){4,10}$")]
+"""A card's UID in lower-case hex: 4, 7 or 10 bytes."""
+
+Lat = Annotated[float, Meta(ge=-90, le=90)]
+Lon = Annotated[float, Meta(ge=-180, le=180)]
+Metres = Annotated[float, Meta(ge=0, le=1e7)]

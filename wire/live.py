@@ -1,0 +1,107 @@
+"""The live picture: what a unit says of itself now (hello, state, pos), and a gateway worker of itself."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from wire.limits import (
+    AtMs,
+    BootId,
+    Count,
+    Digest,
+    Lat,
+    LogId,
+    Lon,
+    Metres,
+    Name,
+    Text,
+    UnitName,
+)
+from wire.records import AnyRecord, ClockSource, Stream
+
+Role = Literal["vehicle", "checkpoint"]
+
+
+class LogHead(Struct, frozen=True):
+    """Where one log of a unit stands: `oldest` kept, `last` written (0: none), `h` the chain at `last`."""
+
+    stream: Stream
+    log: LogId
+    oldest: Count
+    last: Count
+    h: Digest
+
+
+class Hello(Struct, frozen=True, omit_defaults=True):
+    """A unit's greeting: every log that still has something to send, oldest first, and the current ones."""
+
+    v: Literal[1]
+    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    boot: BootId
+    logs: Annotated[list[LogHead], Meta(max_length=64)]
+    kid: Name | None = None
+    sig: Annotated[str, Meta(max_length=128)] | None = None
+
+
+class LiveFix(Struct, frozen=True, omit_defaults=True):
+    """The newest fix: WGS-84 degrees, its age when sent; None where the receiver did not say."""
+
+    lat: Lat
+    lon: Lon
+    age_ms: Count
+    hacc_m: Metres | None = None
+    speed_m_s: float | None = None
+    course_deg: float | None = None
+
+
+class Health(Struct, frozen=True, omit_defaults=True):
+    """What the unit measures of itself; None where it cannot. `parts`: each part's word of state."""
+
+    cpu_c: float | None = None
+    throttled: Name | None = None
+    disk_free_mb: Count | None = None
+    mem_mb: Count | None = None
+    link: Text | None = None
+    parts: Annotated[dict[Name, Text], Meta(max_length=32)] = {}
+
+
+class State(Struct, frozen=True, omit_defaults=True):
+    """The whole live picture of a unit; `urgent` carries SOS, duress and order answers ahead of any backlog.
+
+    `online` False with only `boot` and `conn` is the last will of connection `conn`.
+    """
+
+    v: Literal[1]
+    unit: UnitName
+    online: bool
+    boot: BootId
+    conn: Count
+    role: Role | None = None
+    at_ms: AtMs | None = None
+    clock: ClockSource = "none"
+    fix: LiveFix | None = None
+    crew: Annotated[list[Name], Meta(max_length=64)] = []
+    order: Name | None = None
+    alarms: Annotated[list[Text], Meta(max_length=32)] = []
+    urgent: Annotated[list[AnyRecord], Meta(max_length=16)] = []
+    queue: Annotated[dict[Name, Count], Meta(max_length=8)] = {}
+    config: Count | None = None
+    version: Name | None = None
+    health: Health | None = None
+
+
+class Pos(Struct, frozen=True, omit_defaults=True):
+    """The position alone, for a live map."""
+
+    v: Literal[1]
+    fix: LiveFix
+    at_ms: AtMs | None = None
+
+
+class WorkerState(Struct, frozen=True):
+    """One of the gateway's workers: `store` is the identity of the store that it commits to."""
+
+    v: Literal[1]
+    online: bool
+    store: Name | None = None
+    now_ms: AtMs | None = None

@@ -1,0 +1,119 @@
+"""What goes down to a unit: acknowledgements, configuration, dispatch orders."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from wire.limits import AtMs, Digest, Lat, LogId, Lon, Name, Seq, Text, Uid
+
+Signature = Annotated[str, Meta(max_length=128)]
+
+
+class Ack(Struct, frozen=True, omit_defaults=True):
+    """All of `log` below `next` is committed to `store`; `h` is the chain's value at `next - 1`."""
+
+    v: Literal[1]
+    log: LogId
+    next: Seq
+    h: Digest
+    store: Name
+    now_ms: AtMs
+    kid: Name | None = None
+    sig: Signature | None = None
+
+
+class Refused(Struct, frozen=True, omit_defaults=True):
+    """A payload was not taken: `refused` says why, `sha256` which payload."""
+
+    v: Literal[1]
+    refused: Text
+    sha256: Digest
+    store: Name
+    now_ms: AtMs
+    kid: Name | None = None
+    sig: Signature | None = None
+
+
+class Badge(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A card of the roster: `valid_from_ms`/`valid_to_ms` in UTC, None for open; `revoked` is refused."""
+
+    uid: Uid
+    person: Name
+    role: Name = "officer"
+    valid_from_ms: AtMs | None = None
+    valid_to_ms: AtMs | None = None
+    revoked: bool = False
+
+
+class Place(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A place to be checked in at: WGS-84; `dwell_s` is how long a stay must last to count."""
+
+    id: Name
+    name: Text
+    lat: Lat
+    lon: Lon
+    radius_m: Annotated[float, Meta(ge=5, le=5000)] = 50.0
+    dwell_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+
+
+class DutyCard(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A tag that stands for a duty, tapped after a badge."""
+
+    uid: Uid
+    duty: Name
+
+
+class Sampling(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How densely a vehicle keeps its positions.
+
+    Moving means a net displacement over `moving_m` metres within `window_s` seconds. Then one fix
+    each `moving_s`; at rest one each `rest_s`. A turn by `corner_deg` is kept whatever the pace.
+    """
+
+    moving_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
+    rest_s: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    moving_m: Annotated[float, Meta(ge=1, le=1000)] = 15.0
+    window_s: Annotated[float, Meta(ge=1, le=120)] = 10.0
+    corner_deg: Annotated[float, Meta(ge=1, le=180)] = 20.0
+
+
+class UnitConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the city wants of one unit; the whole of it, never a part.
+
+    `place`: where a checkpoint stands. `repeat_s`: the same badge again within this is one check-in.
+    """
+
+    place: Name | None = None
+    repeat_s: Annotated[float, Meta(ge=0, le=3600)] = 10.0
+    duty_window_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
+    keep_days: Annotated[float, Meta(ge=0, le=3650)] = 7.0
+    badges: Annotated[list[Badge], Meta(max_length=5000)] = []
+    places: Annotated[list[Place], Meta(max_length=5000)] = []
+    duties: Annotated[list[DutyCard], Meta(max_length=200)] = []
+    sampling: Sampling = Sampling()
+
+
+class ConfigMessage(Struct, frozen=True, omit_defaults=True):
+    """Desired configuration for `unit`; `version` only rises. Signed over `config`'s exact bytes."""
+
+    v: Literal[1]
+    unit: Name
+    version: Annotated[int, Meta(ge=1, le=2**53)]
+    config: UnitConfig
+    kid: Name | None = None
+    sig: Signature | None = None
+
+
+class OrderMessage(Struct, frozen=True, omit_defaults=True):
+    """An order to `unit`, good until `expires_ms`; `nonce` is that of the unit's latest hello."""
+
+    v: Literal[1]
+    unit: Name
+    id: Name
+    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    issued_ms: AtMs
+    expires_ms: AtMs
+    what: Name
+    text: Text | None = None
+    kid: Name | None = None
+    sig: Signature | None = None

@@ -1,0 +1,106 @@
+"""Folds fixes into a segment's columns and back: first value, then differences."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+from wire.records import Track
+
+
+class TrackFix(Struct, frozen=True, omit_defaults=True):
+    """One fix of a track: UTC ms (None where the unit had no clock), CLOCK_BOOTTIME ms, WGS-84.
+
+    Speed in m/s, course in degrees, accuracy in metres, satellites used: None where not given.
+    """
+
+    at_ms: int | None
+    up_ms: int
+    lat: float
+    lon: float
+    speed_m_s: float | None = None
+    course_deg: float | None = None
+    hacc_m: float | None = None
+    sats: int | None = None
+
+
+class BadTrack(ValueError):
+    """A segment whose columns do not belong together; the text says how."""
+
+
+def columns(fixes: Sequence[TrackFix]) -> dict[str, list[int] | list[int | None]]:
+    """The columns of `wire.records.Track` for 1 to 60 fixes, in order of their `up_ms`."""
+    return {
+        "dt_ms": _fold([0, *(fix.up_ms - fixes[0].up_ms for fix in fixes[1:])]),
+        "lat_e7": _fold([round(fix.lat * 1e7) for fix in fixes]),
+        "lon_e7": _fold([round(fix.lon * 1e7) for fix in fixes]),
+        "speed_cm_s": _fold_optional(_scaled((fix.speed_m_s for fix in fixes), 100)),
+        "course_ddeg": _fold_optional(_scaled((fix.course_deg for fix in fixes), 10)),
+        "hacc_dm": _fold_optional(_scaled((fix.hacc_m for fix in fixes), 10)),
+        "sats": _fold_optional([fix.sats for fix in fixes]),
+    }
+
+
+def unfold(track: Track) -> Iterator[TrackFix]:
+    """The fixes of a segment. Raises `BadTrack` if its columns differ in length or leave the Earth."""
+    names = ("lat_e7", "lon_e7", "speed_cm_s", "course_ddeg", "hacc_dm", "sats")
+    count = len(track.dt_ms)
+    if any(len(getattr(track, name)) != count for name in names):
+        raise BadTrack(f"columns differ in length: {[len(getattr(track, n)) for n in names]}")
+    lat_e7, lon_e7, offset_ms = _unfold(track.lat_e7), _unfold(track.lon_e7), _unfold(track.dt_ms)
+    if not all(abs(lat) <= 900_000_000 for lat in lat_e7):
+        raise BadTrack("a latitude is beyond 90 degrees")
+    if not all(abs(lon) <= 1_800_000_000 for lon in lon_e7):
+        raise BadTrack("a longitude is beyond 180 degrees")
+    speed, course, hacc = (
+        _unfold_optional(column) for column in (track.speed_cm_s, track.course_ddeg, track.hacc_dm)
+    )
+    for i, sats in enumerate(_unfold_optional(track.sats)):
+        yield TrackFix(
+            at_ms=None if track.t0_ms is None else track.t0_ms + offset_ms[i],
+            up_ms=track.up0_ms + offset_ms[i],
+            lat=lat_e7[i] / 1e7,
+            lon=lon_e7[i] / 1e7,
+            speed_m_s=_divided(speed[i], 100),
+            course_deg=_divided(course[i], 10),
+            hacc_m=_divided(hacc[i], 10),
+            sats=sats,
+        )
+
+
+def _scaled(values: Iterable[float | None], by: int) -> list[int | None]:
+    return [None if value is None else round(value * by) for value in values]
+
+
+def _divided(value: int | None, by: int) -> float | None:
+    return None if value is None else value / by
+
+
+def _fold(values: list[int]) -> list[int]:
+    return [values[0], *(b - a for a, b in pairwise(values))]
+
+
+def _unfold(column: list[int]) -> list[int]:
+    values, total = [], 0
+    for step in column:
+        total += step
+        values.append(total)
+    return values
+
+
+def _fold_optional(values: list[int | None]) -> list[int | None]:
+    folded: list[int | None] = []
+    before = 0
+    for value in values:
+        folded.append(None if value is None else value - before)
+        before = before if value is None else value
+    return folded
+
+
+def _unfold_optional(column: list[int | None]) -> list[int | None]:
+    values: list[int | None] = []
+    total = 0
+    for step in column:
+        total += step or 0
+        values.append(None if step is None else total)
+    return values

@@ -1,0 +1,37 @@
+"""A line that a person reads, in Chinese and in English; the reader's language is chosen where it is shown."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+Language = Literal["zh", "en"]
+
+
+class Words(NamedTuple):
+    """One message in both languages."""
+
+    zh: str
+    en: str
+
+    def say(self, language: Language) -> str:
+        """The message in `language`."""
+        return self.zh if language == "zh" else self.en
+
+
+class Fault(Exception):
+    """The root of all errors that a person is shown: what was tried, on what, and what to do now.
+
+    `str()` gives the English text (for logs); `words.say(language)` the reader's.
+    """
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.words = Words(zh, en)
+
+
+def language_of(env: Mapping[str, str]) -> Language:
+    """The reader's language: `XUNKONG_LANG`, else the usual locale variables; English if none says Chinese."""
+    for name in ("XUNKONG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = env.get(name, "")
+        if value:
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"
