@@ -43,6 +43,9 @@ BootId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}$")]
 LogId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
 """One journal file's log, drawn at random when it began."""
 
+BranchId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}(~[0-9a-f]{8})?$")]
+"""A log as the gateway names it: a fork bears the first eight hex digits of its first differing h."""
+
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 value in lower-case hex."""
 

@@ -4,16 +4,19 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from wire.limits import AtMs, Digest, Lat, LogId, Lon, Name, Seq, Text, Uid
+from wire.limits import AtMs, BranchId, Digest, Lat, Lon, Name, Seq, Text, Uid
 
 Signature = Annotated[str, Meta(max_length=128)]
 
 
 class Ack(Struct, frozen=True, omit_defaults=True):
-    """All of `log` below `next` is committed to `store`; `h` is the chain's value at `next - 1`."""
+    """All of `log` below `next` is committed to `store`; `h` is the chain's value at `next - 1`.
+
+    For a fork `log` is `<log>~<8 hex>`: a unit takes the answer whose `h` is its own.
+    """
 
     v: Literal[1]
-    log: LogId
+    log: BranchId
     next: Seq
     h: Digest
     store: Name

@@ -29,9 +29,15 @@ class BadTrack(ValueError):
 
 
 def columns(fixes: Sequence[TrackFix]) -> dict[str, list[int] | list[int | None]]:
-    """The columns of `wire.records.Track` for 1 to 60 fixes, in order of their `up_ms`."""
+    """The columns of `wire.records.Track` for 1 to 60 fixes, in order of their `up_ms`.
+
+    The time differences are those of UTC where every fix has it: a receiver's time is exact, the
+    moment at which its sentence came through the serial port is not.
+    """
+    at_ms = [fix.at_ms for fix in fixes if fix.at_ms is not None]
+    times_ms = at_ms if len(at_ms) == len(fixes) else [fix.up_ms for fix in fixes]
     return {
-        "dt_ms": _fold([0, *(fix.up_ms - fixes[0].up_ms for fix in fixes[1:])]),
+        "dt_ms": _fold([time_ms - times_ms[0] for time_ms in times_ms]),
         "lat_e7": _fold([round(fix.lat * 1e7) for fix in fixes]),
         "lon_e7": _fold([round(fix.lon * 1e7) for fix in fixes]),
         "speed_cm_s": _fold_optional(_scaled((fix.speed_m_s for fix in fixes), 100)),

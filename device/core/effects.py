@@ -1,0 +1,119 @@
+"""What the agent wants done, in order: the runner performs these, and decides nothing."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from wire.records import Record, Stream
+from wire.track import TrackFix
+
+Pattern = Literal[
+    "accepted",
+    "duplicate",
+    "unknown",
+    "refused",
+    "order_received",
+    "sos_sent",
+    "storage_failing",
+]
+
+
+class Keep(Struct, frozen=True):
+    """Append a record to the event stream, on the medium before anything after it is done."""
+
+    record: Record
+
+
+class Signal(Struct, frozen=True):
+    """Let the person at the box hear and see `pattern`."""
+
+    pattern: Pattern
+
+
+class Light(Struct, frozen=True):
+    """Switch the lasting indication of trouble on or off."""
+
+    trouble: bool
+
+
+class KeepFix(Struct, frozen=True):
+    """Put a fix into the open segment: a killed process must not lose it."""
+
+    fix: TrackFix
+
+
+class CloseSegment(Struct, frozen=True):
+    """Append the open segment as one `track` record, and clear it."""
+
+    record: Record
+
+
+class Sync(Struct, frozen=True):
+    """Bring all that is in the journal onto the medium."""
+
+
+class Publish(Struct, frozen=True):
+    """Hand a message to the MQTT client; `token` comes back in `Handed` when the broker took it."""
+
+    topic: str
+    payload: bytes
+    qos: Literal[0, 1]
+    retain: bool
+    token: int
+
+
+class SendBatch(Struct, frozen=True):
+    """Read records from `first` on (at most so many, at most so large) and publish them as a batch."""
+
+    stream: Stream
+    log: str
+    first: int
+    max_count: int
+    max_bytes: int
+    token: int
+
+
+class Acknowledge(Struct, frozen=True):
+    """The gateway's `store` has all of `log` below `next`."""
+
+    stream: Stream
+    log: str
+    next: int
+    store: str
+
+
+class Prune(Struct, frozen=True):
+    """Remove what was acknowledged more than `keep_days` ago; `utc_ms` None: the date is not known."""
+
+    utc_ms: int | None
+    keep_days: float
+
+
+class BeginLog(Struct, frozen=True):
+    """Seal the stream's log and begin another."""
+
+    stream: Stream
+
+
+class Save(Struct, frozen=True):
+    """Keep a setting, on the medium before anything after it is done."""
+
+    name: str
+    value: Mapping[str, Any]
+
+
+Effect = (
+    Keep
+    | Signal
+    | Light
+    | KeepFix
+    | CloseSegment
+    | Sync
+    | Publish
+    | SendBatch
+    | Acknowledge
+    | Prune
+    | BeginLog
+    | Save
+)

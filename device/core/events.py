@@ -1,0 +1,153 @@
+"""What can happen to a unit: everything that reaches the agent, as frozen values."""
+
+from msgspec import Struct
+
+from wire.records import ClockSource, Record, Stream
+
+
+class Fix(Struct, frozen=True):
+    """A position from the receiver. WGS-84 degrees, metres, seconds; None where it did not say.
+
+    `utc_ms`: the receiver's UTC, None if it gave none; `clock_ok`: that UTC may set a clock.
+    """
+
+    up_ms: int
+    lat: float
+    lon: float
+    utc_ms: int | None = None
+    clock_ok: bool = False
+    speed_m_s: float | None = None
+    course_deg: float | None = None
+    hacc_m: float | None = None
+    sats: int | None = None
+
+
+class CardShown(Struct, frozen=True):
+    """A card came into the reader's field; `uid` in lower-case hex."""
+
+    uid: str
+    up_ms: int
+
+
+class PartSpoke(Struct, frozen=True):
+    """A part's own word of its state: `ok`, or what is wrong with it."""
+
+    part: str
+    word: str
+
+
+class ButtonMoved(Struct, frozen=True):
+    """A button's contact, undebounced."""
+
+    name: str
+    pressed: bool
+    up_ms: int
+
+
+class TimeHeard(Struct, frozen=True):
+    """The system's own clock is now fed by `source`, as far as the operating system knows."""
+
+    source: ClockSource
+    utc_ms: int
+    err_ms: int | None
+    up_ms: int
+
+
+class LinkUp(Struct, frozen=True):
+    """Connected to a broker; `conn` counts the connections of this run, and stands in the last will."""
+
+    conn: int
+    broker: str
+
+
+class LinkDown(Struct, frozen=True):
+    """The connection `conn` ended, or could not be made; `why` is for people."""
+
+    conn: int
+    why: str
+
+
+class Heard(Struct, frozen=True):
+    """A message came from the broker."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Handed(Struct, frozen=True):
+    """The broker took the message `token` from the MQTT client (PUBACK). No more than that."""
+
+    token: int
+
+
+class Kept(Struct, frozen=True):
+    """A record now stands in the journal; `durable` tells whether it is on the medium already."""
+
+    stream: Stream
+    log: str
+    seq: int
+    durable: bool
+
+
+class Synced(Struct, frozen=True):
+    """All that stood in the journal's track log up to `last` is on the medium."""
+
+    log: str
+    last: int
+
+
+class KeepFailed(Struct, frozen=True):
+    """The journal could not take `record`; `why` says what to do about it."""
+
+    record: Record | None
+    why: str
+
+
+class LogBegan(Struct, frozen=True):
+    """A new log took the place of the current one."""
+
+    stream: Stream
+    log: str
+
+
+class Rotted(Struct, frozen=True):
+    """Rows `first` to `last` of a log cannot be read any more; `h_last` joins what follows, if known."""
+
+    stream: Stream
+    log: str
+    first: int
+    last: int
+    h_last: bytes | None
+
+
+class Measured(Struct, frozen=True):
+    """What the unit measured of itself; None where it cannot."""
+
+    cpu_c: float | None
+    disk_free_mb: int | None
+    mem_mb: int | None
+
+
+class Tick(Struct, frozen=True):
+    """Nothing happened for a moment; what is due may be done."""
+
+
+Event = (
+    Fix
+    | CardShown
+    | PartSpoke
+    | ButtonMoved
+    | TimeHeard
+    | LinkUp
+    | LinkDown
+    | Heard
+    | Handed
+    | Kept
+    | Synced
+    | KeepFailed
+    | LogBegan
+    | Rotted
+    | Measured
+    | Tick
+)
