@@ -1,0 +1,165 @@
+"""The live picture: what `up/state` and `up/pos` say, and when they are due."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from device.core.events import Fix, Measured
+from wire.live import Health, LiveFix, Pos, Role, State
+from wire.records import AnyRecord, ClockSource
+
+STATE_EVERY_MS = 30_000
+STATE_MIN_MS = 300
+"""Changes within this are told together."""
+
+POS_MOVING_MS = 1_000
+POS_REST_MS = 10_000
+FIX_FRESH_MS = 30_000
+"""An older fix is no position of now, and is left out."""
+
+URGENT_KEPT = 8
+
+
+class Picture:
+    """Gathers what is known of the unit now; a newer state takes the place of a waiting one."""
+
+    def __init__(self, unit: str, role: Role, boot: str, version: str) -> None:
+        self._unit, self._role, self._boot, self._version = unit, role, boot, version
+        self.conn = 0
+        self.config: int | None = None
+        self.order: str | None = None
+        self.crew: list[str] = []
+        self._fix: Fix | None = None
+        self._parts: dict[str, str] = {}
+        self._alarms: dict[str, str] = {}
+        self._urgent: list[AnyRecord] = []
+        self._measured = Measured(None, None, None)
+        self._broker = ""
+        self._changed = False
+        self._state_ms: int | None = None
+        self._pos_ms: int | None = None
+
+    @property
+    def alarms(self) -> Mapping[str, str]:
+        """What is wrong now: a name each, and a line for people."""
+        return self._alarms
+
+    def connected(self, conn: int, broker: str) -> None:
+        """A fresh connection: the whole picture is due."""
+        self.conn, self._broker = conn, broker
+        self._state_ms = self._pos_ms = None
+
+    def touch(self) -> None:
+        """Something changed that the picture shows."""
+        self._changed = True
+
+    def saw(self, fix: Fix) -> None:
+        self._fix = fix
+
+    def part(self, name: str, word: str) -> bool:
+        """A part's word of itself. True if that is news."""
+        news = self._parts.get(name) != word
+        self._parts[name] = word
+        self._changed |= news
+        return news
+
+    def alarm(self, name: str, line: str | None) -> bool:
+        """Raises (`line`) or ends (None) an alarm. True if that is news."""
+        news = self._alarms.get(name) != line
+        if line is None:
+            self._alarms.pop(name, None)
+        else:
+            self._alarms[name] = line
+        self._changed |= news
+        return news
+
+    def urgent(self, record: AnyRecord) -> None:
+        """A record that must not wait behind a backlog."""
+        self._urgent = [*self._urgent, record][-URGENT_KEPT:]
+        self._changed = True
+
+    def measured(self, measured: Measured) -> None:
+        self._measured = measured
+
+    def latest(self, up_ms: int) -> Fix | None:
+        """The newest fix, unless it is too old to be called a position of now."""
+        fix = self._fix
+        return fix if fix and up_ms - fix.up_ms <= FIX_FRESH_MS else None
+
+    def state_due(self, up_ms: int) -> bool:
+        """Whether `state` should go out now; asking marks it as sent."""
+        since_ms = None if self._state_ms is None else up_ms - self._state_ms
+        due = (
+            since_ms is None
+            or since_ms >= STATE_EVERY_MS
+            or (self._changed and since_ms >= STATE_MIN_MS)
+        )
+        if due:
+            self._state_ms, self._changed = up_ms, False
+        return due
+
+    def pos_due(self, up_ms: int, moving: bool) -> bool:
+        """Whether `pos` should go out now; asking marks it as sent."""
+        if self.latest(up_ms) is None:
+            return False
+        every_ms = POS_MOVING_MS if moving or self.order else POS_REST_MS
+        due = self._pos_ms is None or up_ms - self._pos_ms >= every_ms - 50
+        if due:
+            self._pos_ms = up_ms
+        return due
+
+    def state(
+        self, up_ms: int, at_ms: int | None, clock: ClockSource, queue: dict[str, int]
+    ) -> State:
+        """The whole picture at `up_ms`."""
+        return State(
+            v=1,
+            unit=self._unit,
+            online=True,
+            boot=self._boot,
+            conn=self.conn,
+            role=self._role,
+            at_ms=at_ms,
+            clock=clock,
+            fix=self._live(up_ms),
+            crew=list(self.crew),
+            order=self.order,
+            alarms=list(self._alarms.values()),
+            urgent=list(self._urgent),
+            queue=queue,
+            config=self.config,
+            version=self._version,
+            health=self._health(),
+        )
+
+    def pos(self, up_ms: int, at_ms: int | None) -> Pos | None:
+        """The position alone, None without a fresh fix."""
+        live = self._live(up_ms)
+        return None if live is None else Pos(1, live, at_ms)
+
+    def will(self, conn: int) -> bytes:
+        """What the broker shall say when connection `conn` breaks."""
+        gone = {"v": 1, "unit": self._unit, "online": False, "boot": self._boot, "conn": conn}
+        return msgspec.json.encode(gone)
+
+    def _live(self, up_ms: int) -> LiveFix | None:
+        fix = self.latest(up_ms)
+        if fix is None:
+            return None
+        return LiveFix(
+            lat=round(fix.lat, 7),
+            lon=round(fix.lon, 7),
+            age_ms=max(0, up_ms - fix.up_ms),
+            hacc_m=fix.hacc_m,
+            speed_m_s=fix.speed_m_s,
+            course_deg=fix.course_deg,
+        )
+
+    def _health(self) -> Health:
+        return Health(
+            cpu_c=self._measured.cpu_c,
+            disk_free_mb=self._measured.disk_free_mb,
+            mem_mb=self._measured.mem_mb,
+            link=self._broker or None,
+            parts=dict(self._parts),
+        )
