@@ -5,16 +5,32 @@ from typing import TypeVar
 import msgspec
 
 from wire.batch import BadPayload, pack, unpack
+from wire.chain import Signer
 from wire.depth import deeper_than
 from wire.limits import MAX_DEPTH
-from wire.orders import Ack, Refused
+from wire.live import Hello
+from wire.orders import Ack, ConfigMessage, OrderMessage, Refused
 
 T = TypeVar("T")
+Signable = TypeVar("Signable", Ack, Refused, ConfigMessage, OrderMessage, Hello)
 
 
 def encode(message: msgspec.Struct) -> bytes:
     """`message` as a payload: plain JSON, or zlib of it where long."""
     return pack(msgspec.json.encode(message))
+
+
+def signed_text(message: Ack | Refused | ConfigMessage | OrderMessage | Hello) -> bytes:
+    """What a message's signature covers: its JSON with `kid` and `sig` left out."""
+    return msgspec.json.encode(msgspec.structs.replace(message, kid=None, sig=None))
+
+
+def sign(message: Signable, signer: Signer) -> Signable:
+    """`message` with its signature, or as it is where no key is in use."""
+    signature = signer.sign(signed_text(message))
+    if signature is None:
+        return message
+    return msgspec.structs.replace(message, kid=signature[0], sig=signature[1])
 
 
 def decode(payload: bytes, kind: type[T]) -> T:

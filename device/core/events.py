@@ -90,6 +90,15 @@ class Kept(Struct, frozen=True):
     durable: bool
 
 
+class Dispatched(Struct, frozen=True):
+    """The batch asked for as `token` is with the MQTT client; `last` None: there was nothing to send."""
+
+    token: int
+    first: int
+    last: int | None
+    size: int
+
+
 class Synced(Struct, frozen=True):
     """All that stood in the journal's track log up to `last` is on the medium."""
 
@@ -102,6 +111,12 @@ class KeepFailed(Struct, frozen=True):
 
     record: Record | None
     why: str
+
+
+class Saved(Struct, frozen=True):
+    """The setting `name` is on the medium."""
+
+    name: str
 
 
 class LogBegan(Struct, frozen=True):
@@ -144,8 +159,10 @@ Event = (
     | Heard
     | Handed
     | Kept
+    | Dispatched
     | Synced
     | KeepFailed
+    | Saved
     | LogBegan
     | Rotted
     | Measured

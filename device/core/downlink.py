@@ -1,0 +1,159 @@
+"""What the gateway says to a unit: acknowledgements, configuration, orders, and how its workers are."""
+
+from hashlib import sha256
+
+import msgspec
+
+from device.core.clock import Anchor
+from device.core.effects import Effect, Keep, Publish, Save, Signal
+from device.core.moment import Now
+from device.core.picture import Picture
+from device.core.scribe import Scribe
+from device.core.station import Means
+from device.link.delivery import Delivery
+from wire import codec, topics
+from wire.batch import BadPayload
+from wire.live import Hello, WorkerState
+from wire.orders import Ack, ConfigMessage, OrderMessage, UnitConfig
+from wire.records import Config, Order, OrderOutcome, Stream
+
+GATEWAY_ERR_MS = 2_000
+"""How far the gateway's time may be off when its acknowledgement is read: a slow link's round trip."""
+
+MAX_ORDERS = 64
+
+
+class Downlink:
+    """Reads what comes down. Whatever is wrong with a message, it is refused and nothing is changed."""
+
+    def __init__(
+        self, unit: str, scribe: Scribe, picture: Picture, delivery: Delivery, means: Means
+    ) -> None:
+        self._unit, self._means = unit, means
+        self._scribe, self._picture, self._delivery = scribe, picture, delivery
+        self._pending: ConfigMessage | None = None
+        self._complained: set[bytes] = set()
+        self._nonce = ""
+        self._orders: list[str] = []
+        self.heard_time: Anchor | None = None
+        """The gateway's time, when the last message had one."""
+
+    def hello(self, boot: str, token: int) -> Publish:
+        """A greeting with a fresh nonce, by which orders must prove that they are of now."""
+        self._nonce = self._means.nonce()
+        hello = Hello(1, self._nonce, boot, self._delivery.heads())
+        payload = codec.encode(codec.sign(hello, self._means.signer))
+        return Publish(topics.hello(self._unit), payload, 1, False, token)
+
+    def heard(self, topic: str, payload: bytes, retained: bool, now: Now) -> list[Effect]:
+        """What a message leads to."""
+        self.heard_time = None
+        try:
+            match topics.parse(topic):
+                case topics.Worker(worker):
+                    self._delivery.worker(worker, codec.decode(payload, WorkerState), now.up_ms)
+                case topics.Down(unit, "ack", about) if unit == self._unit and about != "photo":
+                    return self._answer("track" if about == "track" else "event", payload, now)
+                case topics.Down(unit, "config") if unit == self._unit:
+                    return self._config(payload, now)
+                case topics.Down(unit, "order") if unit == self._unit and not retained:
+                    return self._order(payload, now)
+        except BadPayload as exc:
+            return self._complain(topic, payload, str(exc), now)
+        return []
+
+    def _answer(self, stream: Stream, payload: bytes, now: Now) -> list[Effect]:
+        answer = codec.decode_answer(payload)
+        fault = self._fault(codec.signed_text(answer), answer.kid, answer.sig)
+        if fault:
+            self._picture.alarm("ack", f"acknowledgement not believed: {fault}")
+            return []
+        self.heard_time = Anchor(now.up_ms, answer.now_ms, "gw", GATEWAY_ERR_MS)
+        if isinstance(answer, Ack):
+            self._picture.alarm("refused", None)
+            return self._delivery.acknowledged(stream, answer)
+        self._picture.alarm("refused", f"the gateway refused a {stream} batch: {answer.refused}")
+        self._delivery.refused(stream, now.up_ms)
+        return []
+
+    def _fault(self, text: bytes, kid: str | None, sig: str | None) -> str | None:
+        return self._means.verifier.check(topics.GATEWAY, text, kid, sig)
+
+    # Configuration: applied whole or not at all
+
+    def _config(self, payload: bytes, now: Now) -> list[Effect]:
+        message = codec.decode(payload, ConfigMessage)
+        held = self._picture.config or 0
+        fault = self._fault(codec.signed_text(message), message.kid, message.sig)
+        if message.unit != self._unit:
+            fault = f"it is for unit {message.unit}"
+        if fault is None and message.version == held:
+            return []
+        if fault is None and message.version < held:
+            fault = f"version {message.version} is older than {held}, which is in use"
+        if fault:
+            return self._complain("config", payload, fault, now, message.version)
+        self._pending = message
+        return [Save("config", msgspec.to_builtins(message))]
+
+    def saved(self) -> UnitConfig | None:
+        """The new configuration stands on the medium: it is in force from here on."""
+        message, self._pending = self._pending, None
+        if message is None:
+            return None
+        self._picture.config = message.version
+        self._picture.alarm("config", None)
+        self._picture.touch()
+        return message.config
+
+    def _complain(
+        self, where: str, payload: bytes, why: str, now: Now, version: int = 0
+    ) -> list[Effect]:
+        digest = sha256(payload).digest()
+        if digest in self._complained:
+            return []
+        self._complained = {*list(self._complained)[-31:], digest}
+        if not where.endswith("config"):
+            self._picture.alarm("downlink", f"unreadable message on {where}: {why}"[:500])
+            return []
+        self._picture.alarm("config", f"configuration {version} refused: {why}"[:500])
+        record = self._scribe.write(
+            Config, now.up_ms, version=version, outcome="refused", why=why[:500]
+        )
+        return [Keep(record)]
+
+    # Orders
+
+    def _order(self, payload: bytes, now: Now) -> list[Effect]:
+        order = codec.decode(payload, OrderMessage)
+        if order.id in self._orders:
+            return []
+        self._orders = [*self._orders, order.id][-MAX_ORDERS:]
+        outcome, why = self._judge(order, now)
+        record = self._scribe.write(Order, now.up_ms, id=order.id, outcome=outcome, why=why)
+        self._picture.urgent(record)
+        if outcome != "received":
+            return [Keep(record)]
+        self._picture.order = order.id
+        return [Keep(record), Signal("order_received")]
+
+    def _judge(self, order: OrderMessage, now: Now) -> tuple[OrderOutcome, str | None]:
+        fault = self._fault(codec.signed_text(order), order.kid, order.sig)
+        if fault:
+            return "refused", fault
+        if order.unit != self._unit:
+            return "refused", f"it is for unit {order.unit}"
+        if order.nonce != self._nonce:
+            return "refused", "its nonce is not that of the unit's latest hello"
+        if now.wall_ms >= order.expires_ms:
+            return "expired", None
+        return "received", None
+
+    def acknowledge_order(self, up_ms: int) -> list[Effect]:
+        """Somebody at the box pressed the acknowledge button."""
+        order, self._picture.order = self._picture.order, None
+        if order is None:
+            return []
+        record = self._scribe.write(Order, up_ms, id=order, outcome="acknowledged", why=None)
+        self._picture.urgent(record)
+        return [Keep(record)]

@@ -1,0 +1,99 @@
+"""A vehicle's positions on their way into the journal: sampled, gathered into segments, brought to the medium."""
+
+from device.core.clock import Anchor, ClockKeeper
+from device.core.effects import CloseSegment, Effect, KeepFix, Sync
+from device.core.events import Fix
+from device.core.scribe import Scribe
+from device.core.track import Sampler, Segment
+from wire.orders import Sampling
+from wire.records import Track
+from wire.track import TrackFix, columns
+
+SYNC_MS = 8_000
+"""A power cut may take the last 10 s of driving: this, and the time a slow card needs."""
+
+GNSS_ERR_MS = 300
+"""A sentence leaves the receiver up to this long after the second it speaks of."""
+
+AGREE_MS = 1_500
+
+
+class Drive:
+    """Holds the open segment, and what of it is not on the medium yet."""
+
+    def __init__(self, clock: ClockKeeper, scribe: Scribe, open_fixes: list[TrackFix]) -> None:
+        self._clock, self._scribe = clock, scribe
+        self._sampler = Sampler()
+        self._segment = Segment(open_fixes)
+        self._unsynced_ms: int | None = None
+        self._gnss_offset_ms: int | None = None
+        self.sampling = Sampling()
+
+    @property
+    def moving(self) -> bool:
+        return self._sampler.moving
+
+    def anchor(self, fix: Fix) -> Anchor | None:
+        """The receiver's time as a clock's word, once two fixes running agree on it; else None."""
+        if not fix.clock_ok or fix.utc_ms is None:
+            return None
+        offset_ms = fix.utc_ms - fix.up_ms
+        before, self._gnss_offset_ms = self._gnss_offset_ms, offset_ms
+        if before is None or abs(offset_ms - before) > AGREE_MS:
+            return None
+        return Anchor(fix.up_ms, fix.utc_ms, "gnss", GNSS_ERR_MS)
+
+    def saw(self, fix: Fix) -> list[Effect]:
+        """What of `fix` is to be kept."""
+        effects: list[Effect] = []
+        for kept in self._sampler.offer(fix, self.sampling):
+            track_fix = self._track_fix(kept)
+            if self._segment.breaks(track_fix):
+                effects += self.close(fix.up_ms)
+            self._segment.add(track_fix)
+            effects.append(KeepFix(track_fix))
+            self._mark_unsynced(fix.up_ms)
+        return effects + self.due(fix.up_ms)
+
+    def due(self, up_ms: int) -> list[Effect]:
+        """Closes a segment that is full or old, and brings what was kept onto the medium in time."""
+        effects: list[Effect] = []
+        if self._segment.full(up_ms, self.moving):
+            effects += self.close(up_ms)
+        if self._unsynced_ms is not None and up_ms - self._unsynced_ms >= SYNC_MS:
+            self._unsynced_ms = None
+            effects.append(Sync())
+        return effects
+
+    def close(self, up_ms: int) -> list[Effect]:
+        """Closes the open segment, if there is anything in it."""
+        fixes = self._segment.take()
+        if not fixes:
+            return []
+        self._mark_unsynced(up_ms)
+        first = fixes[0]
+        record = self._scribe.write(
+            Track, up_ms, t0_ms=first.at_ms, up0_ms=first.up_ms, **columns(fixes)
+        )
+        return [CloseSegment(record)]
+
+    def synced(self) -> None:
+        """Everything so far is on the medium."""
+        self._unsynced_ms = None
+
+    def _mark_unsynced(self, up_ms: int) -> None:
+        if self._unsynced_ms is None:
+            self._unsynced_ms = up_ms
+
+    def _track_fix(self, fix: Fix) -> TrackFix:
+        at_ms = fix.utc_ms if fix.clock_ok else self._clock.stamp(fix.up_ms).at_ms
+        return TrackFix(
+            at_ms=at_ms,
+            up_ms=fix.up_ms,
+            lat=fix.lat,
+            lon=fix.lon,
+            speed_m_s=fix.speed_m_s,
+            course_deg=fix.course_deg,
+            hacc_m=fix.hacc_m,
+            sats=fix.sats,
+        )

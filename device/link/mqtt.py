@@ -1,0 +1,185 @@
+"""The paho adapter: one thread that keeps a connection to whichever broker answers.
+
+It decides nothing: what happens becomes an event in the inbox. Every connection is a new client
+with a clean session, so that nothing handed over before a break can surface after it; the delivery
+sends again what was not acknowledged. MQTT 3.1.1.
+"""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from device.core.events import Handed, Heard, LinkDown, LinkUp
+from wire import topics
+from wire.limits import MAX_PAYLOAD_BYTES
+
+KEEPALIVE_S = 20
+CONNECT_TIMEOUT_S = 10
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+STEADY_S = 20.0
+"""A connection that held this long starts the waiting anew when it breaks."""
+
+
+class Broker(Struct, frozen=True):
+    """One broker's address; `ca`, `cert`, `key` are paths, None without TLS."""
+
+    host: str
+    port: int
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class MqttLink:
+    """Keeps `unit` connected. `put` takes events from this thread; `will(conn)` gives the last will.
+
+    `publish` may be called from any thread; it returns False when there is no connection.
+    """
+
+    def __init__(
+        self,
+        unit: str,
+        brokers: Sequence[Broker],
+        put: Callable[[LinkUp | LinkDown | Heard | Handed], None],
+        will: Callable[[int], bytes],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._unit, self._brokers, self._put, self._will = unit, brokers, put, will
+        self._jitter = jitter
+        self._stop = threading.Event()
+        self._tokens: dict[int, int] = {}
+        self._tokens_lock = threading.Lock()
+        self._client: Client | None = None
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+
+    def start(self) -> None:
+        """Begins to connect, and goes on for ever."""
+        self._thread.start()
+
+    def stop(self, farewell: tuple[str, bytes] | None = None) -> None:
+        """Says `farewell` (topic, retained payload) if connected, and ends within a few seconds."""
+        self._stop.set()
+        client = self._client
+        if client is not None:
+            if farewell and client.is_connected():
+                client.publish(farewell[0], farewell[1], qos=1, retain=True)
+            client.disconnect()
+        self._thread.join(timeout=5)
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool, token: int) -> bool:
+        """Hands a message over; `Handed(token)` comes when the broker took it (QoS 1)."""
+        client = self._client
+        if client is None or not client.is_connected():
+            return False
+        with self._tokens_lock:
+            info = client.publish(topic, payload, qos=qos, retain=retain)
+            if qos and info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._tokens[info.mid] = token
+        return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    # The thread: it touches the client and the inbox, nothing else of ours
+
+    def _run(self) -> None:
+        conn, wait_s = 0, FIRST_WAIT_S
+        while not self._stop.is_set():
+            broker = self._brokers[conn % len(self._brokers)]
+            conn += 1
+            held = _Held()
+            why = self._hold(broker, conn, held)
+            self._put(LinkDown(conn, why))
+            wait_s = FIRST_WAIT_S if held.steady() else min(LONGEST_WAIT_S, wait_s * 2)
+            self._stop.wait(wait_s * (0.5 + self._jitter()))
+
+    def _hold(self, broker: Broker, conn: int, held: "_Held") -> str:
+        client = self._make(broker, conn, held)
+        try:
+            client.connect(broker.host, broker.port, keepalive=KEEPALIVE_S)
+        except (OSError, ValueError) as exc:
+            return f"{broker}: {exc}"
+        self._client = client
+        if self._stop.is_set():
+            client.disconnect()
+        client.loop_forever(retry_first_connection=False)
+        self._client = None
+        return held.why or f"{broker}: connection lost"
+
+    def _make(self, broker: Broker, conn: int, held: "_Held") -> Client:
+        client = Client(CallbackAPIVersion.VERSION2, client_id=self._unit, clean_session=True)
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)
+        client.max_queued_messages_set(0)
+        client.will_set(topics.state(self._unit), self._will(conn), qos=1, retain=True)
+        if broker.ca:
+            client.tls_set(broker.ca, broker.cert, broker.key, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+
+        def connected(
+            client: Client, _: Any, flags: ConnectFlags, code: ReasonCode, props: Properties | None
+        ) -> None:
+            del flags, props
+            if code.is_failure:
+                held.why = f"{broker}: {code}"
+                client.disconnect()
+                return
+            client.subscribe([(topics.all_down(self._unit), 1), (topics.ALL_WORKERS, 1)])
+
+        def subscribed(*_: Any) -> None:
+            held.begin()
+            self._put(LinkUp(conn, str(broker)))
+
+        def disconnected(
+            client: Client,
+            _: Any,
+            flags: DisconnectFlags,
+            code: ReasonCode,
+            props: Properties | None,
+        ) -> None:
+            del flags, props
+            held.why = held.why or f"{broker}: {code}"
+            with self._tokens_lock:
+                self._tokens.clear()
+            client.disconnect()
+
+        client.on_connect = connected
+        client.on_subscribe = subscribed
+        client.on_disconnect = disconnected
+        client.on_message = self._message
+        client.on_publish = self._published
+        return client
+
+    def _message(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        del client
+        if len(message.payload) <= MAX_PAYLOAD_BYTES:
+            self._put(Heard(message.topic, message.payload, message.retain))
+
+    def _published(self, client: Client, _: Any, mid: int, *__: Any) -> None:
+        del client
+        with self._tokens_lock:
+            token = self._tokens.pop(mid, None)
+        if token is not None:
+            self._put(Handed(token))
+
+
+class _Held:
+    """How long one connection held, and why it ended."""
+
+    def __init__(self) -> None:
+        self.why: str | None = None
+        self._since_s: float | None = None
+
+    def begin(self) -> None:
+        self._since_s = time.monotonic()
+
+    def steady(self) -> bool:
+        return self._since_s is not None and time.monotonic() - self._since_s >= STEADY_S
