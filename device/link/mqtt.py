@@ -116,7 +116,12 @@ class MqttLink:
         return held.why or f"{broker}: connection lost"
 
     def _make(self, broker: Broker, conn: int, held: "_Held") -> Client:
-        client = Client(CallbackAPIVersion.VERSION2, client_id=self._unit, clean_session=True)
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._unit,
+            clean_session=True,
+            reconnect_on_failure=False,
+        )
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)
         client.max_queued_messages_set(0)
@@ -145,11 +150,10 @@ class MqttLink:
             code: ReasonCode,
             props: Properties | None,
         ) -> None:
-            del flags, props
+            del client, flags, props
             held.why = held.why or f"{broker}: {code}"
             with self._tokens_lock:
                 self._tokens.clear()
-            client.disconnect()
 
         client.on_connect = connected
         client.on_subscribe = subscribed
@@ -161,7 +165,7 @@ class MqttLink:
     def _message(self, client: Client, _: Any, message: MQTTMessage) -> None:
         del client
         if len(message.payload) <= MAX_PAYLOAD_BYTES:
-            self._put(Heard(message.topic, message.payload, message.retain))
+            self._put(Heard(message.topic, bytes(message.payload), message.retain))
 
     def _published(self, client: Client, _: Any, mid: int, *__: Any) -> None:
         del client

@@ -1,0 +1,97 @@
+"""`device.toml` read into frozen types: what the unit is called, which parts it has and where."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from device.link.mqtt import Broker
+from wire.limits import UnitName
+from wire.live import Role
+from wire.toml import read_toml
+from wire.topics import GATEWAY
+from wire.words import Fault
+
+PathText = Annotated[str, Meta(min_length=1, max_length=4096)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class UnitSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which unit this is."""
+
+    id: UnitName
+    role: Role
+
+
+class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """One broker's address; several are tried in order. `ca`, `cert`, `key`: files, for TLS."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=253)]
+    port: Port = 1883
+    ca: PathText | None = None
+    cert: PathText | None = None
+    key: PathText | None = None
+
+
+class JournalSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the journal lies: a file on a medium that keeps what is fsynced."""
+
+    path: PathText
+
+
+class GpsSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """The receiver's serial port, and its baud rate."""
+
+    port: PathText
+    baud: Literal[4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600] = 9600
+
+
+class NfcSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """The PN532's serial port."""
+
+    port: PathText
+
+
+class PanelSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Buttons, lights, buzzer. `trace`: for `sim`, a file that each pin's edge is written to."""
+
+    kind: Literal["gpio", "sim", "none"]
+    trace: PathText | None = None
+
+
+class CameraSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """The camera; none is driven yet."""
+
+    kind: Literal["none"]
+
+
+class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """A unit's whole configuration. A part left out (None) is absent."""
+
+    unit: UnitSection
+    broker: Annotated[list[BrokerSection], Meta(min_length=1, max_length=16)]
+    journal: JournalSection
+    gps: GpsSection | None = None
+    nfc: NfcSection | None = None
+    panel: PanelSection = PanelSection("none")
+    camera: CameraSection = CameraSection("none")
+
+    def brokers(self) -> list[Broker]:
+        """The brokers as the link takes them."""
+        return [Broker(b.host, b.port, b.ca, b.cert, b.key) for b in self.broker]
+
+
+def load(path: Path) -> DeviceConfig:
+    """Reads `path`. Raises `Fault`, naming file, section, key and limit; relative paths are the file's."""
+    config = read_toml(path, DeviceConfig)
+    if config.unit.id == GATEWAY:
+        raise Fault(
+            f"{path}: [unit] id 不能是 {GATEWAY!r}，这是网关自己的名字；请换一个",
+            f"{path}: [unit] id must not be {GATEWAY!r}, the gateway's own name; choose another",
+        )
+    return config
+
+
+def journal_path(path: Path, config: DeviceConfig) -> Path:
+    """Where the journal lies; a relative path is taken from the configuration's folder."""
+    return path.parent / config.journal.path

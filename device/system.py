@@ -1,0 +1,87 @@
+"""What the machine says of itself: boot id, clocks, temperature, room. All paths are parameters."""
+
+import ctypes
+import os
+import shutil
+import time
+from pathlib import Path
+
+from device.core.events import Measured, TimeHeard
+from device.core.moment import Now
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
+STATM = Path("/proc/self/statm")
+RTC = Path("/sys/class/rtc/rtc0")
+TIME_ERROR = 5
+"""adjtimex(2): the clock is not synchronized."""
+
+
+def now() -> Now:
+    """CLOCK_BOOTTIME and the system's UTC, in milliseconds."""
+    return Now(up_ms(), time.time_ns() // 1_000_000)
+
+
+def up_ms() -> int:
+    """Milliseconds since the machine started, sleep included."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def boot_id(path: Path = BOOT_ID) -> str:
+    """The first eight hex digits of the kernel's boot id: another one after each start."""
+    return path.read_text("ascii").strip().replace("-", "")[:8]
+
+
+class _Timex(ctypes.Structure):
+    """struct timex of adjtimex(2), as far as the error bounds; the rest is room for the kernel."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("rest", ctypes.c_char * 256),
+    )
+
+
+def system_clock(rtc: Path = RTC) -> TimeHeard | None:
+    """The system clock's word: `ntp` when the kernel is being steered, `rtc` when one is there.
+
+    None when neither feeds it: then the system's time is worth nothing.
+    """
+    timex = _Timex()
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+    moment = now()
+    if state not in (-1, TIME_ERROR):
+        return TimeHeard("ntp", moment.wall_ms, timex.maxerror // 1000, moment.up_ms)
+    if rtc.exists():
+        return TimeHeard("rtc", moment.wall_ms, None, moment.up_ms)
+    return None
+
+
+def measure(folder: Path) -> Measured:
+    """Temperature in degrees Celsius, room on the journal's disk and own memory in MiB."""
+    return Measured(_temperature_c(), _disk_free_mb(folder), _memory_mb())
+
+
+def _temperature_c() -> float | None:
+    try:
+        return int(THERMAL.read_text("ascii")) / 1000
+    except (OSError, ValueError):
+        return None
+
+
+def _disk_free_mb(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free // 2**20
+    except OSError:
+        return None
+
+
+def _memory_mb() -> int | None:
+    try:
+        pages = int(STATM.read_text("ascii").split()[1])
+    except (OSError, ValueError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
