@@ -1,0 +1,98 @@
+"""`gateway.toml` read into frozen types: brokers, store, command platforms."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Meta, Struct, structs
+
+from wire.toml import read_toml
+from wire.words import Fault
+
+PathText = Annotated[str, Meta(min_length=1, max_length=4096)]
+
+
+class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """A broker; the gateway listens at all of them, since a unit uses whichever answers."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=253)]
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    ca: PathText | None = None
+    cert: PathText | None = None
+    key: PathText | None = None
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class StoreSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """A SQLAlchemy URL: `sqlite:///store.db` (relative to the file) or `postgresql+psycopg://…`."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2000)]
+
+
+class SinkSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """A command platform. `name` tells sinks apart, and keeps each one's place; it must not change."""
+
+    kind: Literal["cloudevents"]
+    url: Annotated[str, Meta(pattern=r"^https?://", max_length=2000)]
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")] = "platform"
+    headers: dict[str, str] = {}
+    timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
+
+
+class SiteSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`zone`: in which times are shown (IANA name); inside all is UTC."""
+
+    zone: Annotated[str, Meta(min_length=1, max_length=64)] = "Asia/Shanghai"
+
+
+class IngestSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`worker`: this process's own name among those that share the work."""
+
+    worker: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "main"
+
+
+class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The gateway's whole configuration."""
+
+    broker: Annotated[list[BrokerSection], Meta(min_length=1, max_length=16)]
+    store: StoreSection
+    sink: Annotated[list[SinkSection], Meta(max_length=16)] = []
+    site: SiteSection = SiteSection()
+    ingest: IngestSection = IngestSection()
+
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.site.zone)
+
+
+def load(path: Path) -> GatewayConfig:
+    """Reads `path`. Raises `Fault`, naming file, section, key and limit."""
+    config = read_toml(path, GatewayConfig)
+    _check_zone(path, config.site.zone)
+    names = [sink.name for sink in config.sink]
+    if len(set(names)) < len(names):
+        raise Fault(
+            f"{path}：[[sink]] name 重复；请给每个平台不同的 name",
+            f"{path}: [[sink]] name occurs twice; give each platform a name of its own",
+        )
+    store = StoreSection(_absolute(path, config.store.url))
+    return structs.replace(config, store=store)
+
+
+def _check_zone(path: Path, zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise Fault(
+            f"{path}：[site] zone {zone!r} 不是已知时区；例如 Asia/Shanghai",
+            f"{path}: [site] zone {zone!r} is no known time zone; for example Asia/Shanghai",
+        ) from exc
+
+
+def _absolute(path: Path, url: str) -> str:
+    prefix = "sqlite:///"
+    if not url.startswith(prefix) or url.startswith(prefix + "/"):
+        return url
+    return f"{prefix}/{(path.resolve().parent / url.removeprefix(prefix)).as_posix().lstrip('/')}"

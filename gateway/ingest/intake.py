@@ -1,0 +1,282 @@
+"""Messages in, changes to the store and answers out, a group at a time. Knows nothing of MQTT.
+
+A group is one transaction: everything in it is committed, or nothing; answers are given back only
+after the commit. No payload can end a group: what cannot be taken is quarantined.
+"""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from gateway.ingest import quarantine
+from gateway.ingest.book import Book, Seal
+from gateway.ingest.heads import Gap, Head, Joined, Key, join
+from gateway.ingest.live import Live
+from gateway.ingest.own_log import OwnLog
+from gateway.store.open import Store
+from wire import codec, topics
+from wire.batch import BadPayload, Batch, decode_batch
+from wire.chain import Signer, Verifier
+from wire.live import Hello, Pos, State
+from wire.orders import Ack, Refused
+from wire.records import Clock, Dropped, Stream
+
+ISLANDS_PER_UNIT = 256
+LIVE_EVERY_MS = 1_000
+
+
+class Message(Struct, frozen=True):
+    """What came from a broker; `via` is handed back with the answers."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+    via: int = 0
+
+
+class Answer(Struct, frozen=True):
+    """What goes back to a unit, through the broker that its message came from."""
+
+    topic: str
+    payload: bytes
+    via: int
+
+
+class Intake:
+    """Takes groups of messages. One thread owns it."""
+
+    def __init__(
+        self, store: Store, verifier: Verifier, signer: Signer, reached: Callable[[str], None]
+    ) -> None:
+        self._store, self._verifier, self._signer = store, verifier, signer
+        self._reached = reached
+        self._book = Book(store.is_sqlite)
+        self._own = OwnLog()
+        with store.reading() as connection:
+            self._live = Live(connection)
+        self._live_ms = 0
+        self._answers: dict[Key, int] = {}
+        self._refusals: list[Answer] = []
+
+    def take(self, messages: Sequence[Message], now_ms: int) -> list[Answer]:
+        """Commits a group, and returns the answers to it. On a database error nothing was committed."""
+        self._answers, self._refusals = {}, []
+        decoded = [self._decode(message) for message in messages]
+        asked = any(not isinstance(one.what, State | Pos | None) for one in decoded)
+        if asked or self._live_due(now_ms):
+            self._commit(decoded, now_ms)
+        else:
+            self._look(decoded, now_ms)
+        acks = [self._ack(key, via, now_ms) for key, via in self._answers.items()]
+        return acks + self._refusals
+
+    def _commit(self, decoded: "Sequence[_Decoded]", now_ms: int) -> None:
+        try:
+            with self._store.writing() as connection:
+                self._book.open(connection, now_ms)
+                for one in decoded:
+                    self._one(one, now_ms)
+                self._live.write(connection)
+                self._book.close()
+                self._reached("ingest.before_commit")
+        except BaseException:
+            self._book.forget()
+            raise
+        self._live_ms = now_ms
+        self._reached("ingest.after_commit")
+
+    def _live_due(self, now_ms: int) -> bool:
+        return self._live.changed and now_ms - self._live_ms >= LIVE_EVERY_MS
+
+    def _look(self, decoded: "Sequence[_Decoded]", now_ms: int) -> None:
+        for one in decoded:
+            if isinstance(one.what, State | Pos) and one.place:
+                self._picture(one.message, one.place, one.what, now_ms)
+
+    # One message
+
+    def _decode(self, message: Message) -> "_Decoded":
+        place = topics.parse(message.topic)
+        if not isinstance(place, topics.Up) or not topics.is_unit(place.unit):
+            return _Decoded(message, None, None)
+        try:
+            return _Decoded(message, place, _read(place, message.payload))
+        except BadPayload as exc:
+            return _Decoded(message, place, exc)
+
+    def _one(self, one: "_Decoded", now_ms: int) -> None:
+        message, place, what = one.message, one.place, one.what
+        if what is None or place is None:
+            return
+        if isinstance(what, BadPayload):
+            self._refuse(message, place, str(what), now_ms)
+        elif isinstance(what, Batch):
+            self._batch(message, place, what, now_ms)
+        elif isinstance(what, Hello):
+            self._hello(message, place, what, now_ms)
+        else:
+            self._picture(message, place, what, now_ms)
+
+    def _picture(self, message: Message, place: topics.Up, what: State | Pos, now_ms: int) -> None:
+        if isinstance(what, State):
+            self._live.state(place.unit, what, message.payload, message.retained, now_ms)
+        else:
+            self._live.pos(place.unit, what, message.retained, now_ms)
+
+    def _refuse(self, message: Message, place: topics.Up, why: str, now_ms: int) -> None:
+        digest = quarantine.put(
+            self._book.connection, place.unit, message.topic, message.payload, why, now_ms
+        )
+        if place.stream is None:
+            return
+        refused = Refused(1, why[:500], digest, self._store.identity, now_ms)
+        payload = codec.encode(codec.sign(refused, self._signer))
+        self._refusals.append(Answer(topics.ack(place.unit, place.stream), payload, message.via))
+
+    # Batches
+
+    def _batch(self, message: Message, place: topics.Up, batch: Batch, now_ms: int) -> None:
+        stream: Stream = "track" if place.stream == "track" else "event"
+        text = batch.signed_text(place.unit, stream)
+        fault = self._verifier.check(place.unit, text, batch.kid, batch.sig)
+        if fault:
+            self._refuse(message, place, fault, now_ms)
+            return
+        key = self._branch((place.unit, stream, batch.log), batch)
+        self._join(key, batch, message)
+        self._drain(key)
+        self._answers[key] = message.via
+
+    def _branch(self, key: Key, batch: Batch) -> Key:
+        """The log itself, or the branch of it that `batch` belongs to."""
+        if self._belongs(key, batch):
+            return key
+        for branch in self._book.forks(key):
+            if self._belongs(branch, batch):
+                return branch
+        ahead = batch.first > self._book.head(key).next
+        return key if ahead and self._meet(key, batch).how == "island" else self._fork(key, batch)
+
+    def _belongs(self, key: Key, batch: Batch) -> bool:
+        """Whether `batch` goes on from what is there, or is part of it."""
+        how = self._meet(key, batch).how
+        if how == "known" and batch.last < self._book.head(key).next:
+            return self._book.h_at(key, batch.last) == batch.hs[-1]
+        return how == "new"
+
+    def _meet(self, key: Key, batch: Batch) -> Joined:
+        head = self._book.head(key)
+        gap = self._book.gap_at(key, head.next) if batch.first > head.next else None
+        return join(head, batch, gap)
+
+    def _fork(self, key: Key, batch: Batch) -> Key:
+        """Begins a branch at the first record that differs from what is there."""
+        at = 0
+        while at < len(batch.hs) and self._book.h_at(key, batch.first + at) == batch.hs[at]:
+            at += 1
+        at = min(at, len(batch.hs) - 1)
+        rooted = at > 0 or batch.first == 1 or self._book.h_at(key, batch.first - 1) == batch.prev
+        root = batch.hs[at] if rooted else batch.prev
+        branch = (key[0], key[1], f"{key[2][:16]}~{root.hex()[:8]}")
+        before = batch.hs[at - 1] if at else batch.prev
+        self._book.move(branch, Head(batch.first + at, before))
+        self._alarm(key[0], f"{key[1]} log {key[2]} forked at record {batch.first + at}")
+        return branch
+
+    def _join(self, key: Key, batch: Batch, message: Message) -> None:
+        how = self._meet(key, batch)
+        if how.how == "new":
+            self._append(key, batch, how)
+        elif how.how == "island" and self._book.islands_of(key[0]) < ISLANDS_PER_UNIT:
+            self._book.keep_island(key, batch.first, batch.last, batch.prev, message.payload)
+
+    def _append(self, key: Key, batch: Batch, how: Joined) -> None:
+        mark = None
+        if how.jumped:
+            head = self._book.head(key)
+            gap = self._book.gap_at(key, head.next)
+            if gap is None or gap.h_last is None:
+                mark = f"gap: records {head.next} to {batch.first - 1} were never received"
+            self._book.move(key, Head(batch.first, batch.prev))
+        self._greet_new_log(key)
+        seal = Seal(batch.first, batch.kid, batch.sig)
+        raws, hs = batch.raws[how.start :], batch.hs[how.start :]
+        for record in self._book.append(key, raws, hs, seal, mark):
+            self._act_on(key[0], record)
+
+    def _greet_new_log(self, key: Key) -> None:
+        if self._book.head(key).next > 1 or "~" in key[2] or not self._book.has_other_log(key):
+            return
+        self._alarm(key[0], f"a new {key[1]} log {key[2]} began beside the one known")
+
+    def _act_on(self, unit: str, record: object) -> None:
+        if isinstance(record, Clock):
+            self._book.learned(unit, record)
+        elif isinstance(record, Dropped):
+            key = (unit, record.stream, record.log)
+            h_last = bytes.fromhex(record.h_last) if record.h_last else None
+            self._book.declare_gap(key, Gap(record.first, record.last, h_last), record.why)
+            self._drain(key)
+
+    def _drain(self, key: Key) -> None:
+        """Lets waiting batches find their place, now that the head has moved."""
+        while row := self._book.island(key):
+            batch = decode_batch(row.payload)
+            how = self._meet(key, batch)
+            if how.how == "island":
+                return
+            self._book.take_island(row)
+            if how.how == "new":
+                self._append(key, batch, how)
+
+    # Greetings
+
+    def _hello(self, message: Message, place: topics.Up, hello: Hello, now_ms: int) -> None:
+        text = codec.signed_text(hello)
+        fault = self._verifier.check(place.unit, text, hello.kid, hello.sig)
+        if fault:
+            self._refuse(message, place, fault, now_ms)
+            return
+        for said in hello.logs:
+            key = (place.unit, said.stream, said.log)
+            head = self._book.head(key)
+            if said.oldest > head.next and self._book.gap_at(key, head.next) is None:
+                gap = Gap(head.next, said.oldest - 1, None)
+                self._book.declare_gap(key, gap, "the unit does not keep them any more")
+                self._alarm(place.unit, f"{said.stream} records {gap.first} to {gap.last} are gone")
+                self._drain(key)
+            for known in (key, *self._book.forks(key)):
+                self._answers[known] = message.via
+
+    def _alarm(self, unit: str, what: str) -> None:
+        self._own.alarm(self._book, f"{unit}: {what}", part=unit)
+
+    def _ack(self, key: Key, via: int, now_ms: int) -> Answer:
+        unit, stream, log = key
+        head = self._book.head(key)
+        ack = Ack(1, log, head.next, head.h.hex(), self._store.identity, now_ms)
+        payload = codec.encode(codec.sign(ack, self._signer))
+        return Answer(topics.ack(unit, "track" if stream == "track" else "event"), payload, via)
+
+
+def _read(place: topics.Up, payload: bytes) -> Batch | Hello | State | Pos | None:
+    if place.kind == "log":
+        return decode_batch(payload)
+    if place.kind == "hello":
+        return codec.decode(payload, Hello)
+    if place.kind == "pos":
+        return codec.decode(payload, Pos)
+    if place.kind == "state":
+        state = codec.decode(payload, State)
+        if state.unit != place.unit:
+            raise BadPayload(f"a state of unit {state.unit}")
+        return state
+    return None
+
+
+class _Decoded(Struct, frozen=True):
+    """A message, where it came from, and what it says; `place` None: none of ours."""
+
+    message: Message
+    place: topics.Up | None
+    what: Batch | Hello | State | Pos | BadPayload | None

@@ -1,0 +1,86 @@
+"""The live picture of all units, gathered in memory and written about once a second."""
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.schema import units
+from wire.live import LiveFix, Pos, State
+
+
+class _Unit(msgspec.Struct):
+    online: bool = False
+    boot: str | None = None
+    conn: int | None = None
+    state: bytes | None = None
+    state_ms: int | None = None
+    fix: bytes | None = None
+    fix_ms: int | None = None
+
+
+class Live:
+    """What each unit last said of itself. A will of an older connection changes nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._units = {
+            row.unit: _Unit(
+                row.online, row.boot, row.conn, row.state, row.state_ms, row.fix, row.fix_ms
+            )
+            for row in connection.execute(sa.select(units))
+        }
+        self._dirty: set[str] = set()
+
+    def state(self, unit: str, state: State, raw: bytes, retained: bool, now_ms: int) -> None:
+        """A `state` or a last will came."""
+        held = self._units.setdefault(unit, _Unit())
+        if not state.online:
+            self._gone(unit, held, state)
+            return
+        held.online, held.boot, held.conn = True, state.boot, state.conn
+        held.state, held.state_ms = raw, now_ms
+        self._dirty.add(unit)
+        if state.fix and not retained:
+            self._fix(unit, state.fix, now_ms)
+
+    def _gone(self, unit: str, held: _Unit, will: State) -> None:
+        if held.boot is not None and (will.boot != held.boot or will.conn < (held.conn or 0)):
+            return
+        held.online, held.boot, held.conn = False, will.boot, will.conn
+        self._dirty.add(unit)
+
+    def pos(self, unit: str, pos: Pos, retained: bool, now_ms: int) -> None:
+        """A position came; a retained one is never fresh."""
+        if not retained:
+            self._fix(unit, pos.fix, now_ms)
+
+    def _fix(self, unit: str, fix: LiveFix, now_ms: int) -> None:
+        held = self._units.setdefault(unit, _Unit())
+        held.fix, held.fix_ms = msgspec.json.encode(fix), now_ms - fix.age_ms
+        self._dirty.add(unit)
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._dirty)
+
+    def write(self, connection: Connection) -> None:
+        """Writes what changed since the last time."""
+        if not self._dirty:
+            return
+        insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        rows = [
+            {"unit": unit, **msgspec.structs.asdict(self._units[unit])}
+            for unit in sorted(self._dirty)
+        ]
+        statement = insert(units)
+        names = [name for name in rows[0] if name != "unit"]
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["unit"], set_={name: statement.excluded[name] for name in names}
+            ),
+            rows,
+        )
+        self._dirty.clear()

@@ -1,0 +1,133 @@
+"""One broker's connection of the gateway: a thread that puts what comes, and hands out what is said.
+
+The gateway listens at every configured broker at once, since a unit uses whichever answers. Logs
+are subscribed to with QoS 1; a full hand-over queue blocks this thread, so that TCP and the broker
+hold back, and what the broker drops the units send again.
+"""
+
+import random
+import ssl
+import threading
+from collections.abc import Callable
+from queue import Full, Queue
+from typing import Any
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.config import BrokerSection
+from gateway.ingest.intake import Message
+from wire import topics
+
+KEEPALIVE_S = 20
+FIRST_WAIT_S = 0.3
+LONGEST_WAIT_S = 10.0
+
+
+class BrokerLink:
+    """Keeps the connection number `via`. `greeted` is called, from this thread, at each connection."""
+
+    def __init__(
+        self,
+        via: int,
+        broker: BrokerSection,
+        worker: str,
+        inbox: "Queue[Message]",
+        will: bytes,
+        greeted: Callable[[int], None],
+    ) -> None:
+        self.broker = broker
+        self._via, self._worker, self._inbox = via, worker, inbox
+        self._will, self._greeted = will, greeted
+        self._stop = threading.Event()
+        self._client: Client | None = None
+        self.why = "not connected yet"
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{via}", daemon=True)
+
+    def start(self) -> None:
+        """Begins to connect, and goes on for ever."""
+        self._thread.start()
+
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
+        """Says something with QoS 1; False without a connection. Any thread may call it."""
+        client = self._client
+        if client is None or not client.is_connected():
+            return False
+        return client.publish(topic, payload, 1, retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def stop(self) -> None:
+        """Ends within a few seconds."""
+        self._stop.set()
+        if self._client:
+            self._client.disconnect()
+        self._thread.join(timeout=5)
+
+    # The thread
+
+    def _run(self) -> None:
+        wait_s = FIRST_WAIT_S
+        while not self._stop.is_set():
+            held = self._hold()
+            wait_s = FIRST_WAIT_S if held else min(LONGEST_WAIT_S, wait_s * 2)
+            self._stop.wait(wait_s * random.uniform(0.5, 1.5))
+
+    def _hold(self) -> bool:
+        client = self._make()
+        try:
+            client.connect(self.broker.host, self.broker.port, keepalive=KEEPALIVE_S)
+        except (OSError, ValueError) as exc:
+            self.why = str(exc)
+            return False
+        self._client = client
+        client.loop_forever(retry_first_connection=False)
+        self._client = None
+        return True
+
+    def _make(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"{topics.GATEWAY}-{self._worker}",
+            clean_session=True,
+            reconnect_on_failure=False,
+        )
+        client.max_inflight_messages_set(0)
+        client.will_set(topics.worker_state(self._worker), self._will, qos=1, retain=True)
+        if self.broker.ca:
+            client.tls_set(
+                self.broker.ca,
+                self.broker.cert,
+                self.broker.key,
+                tls_version=ssl.PROTOCOL_TLS_CLIENT,
+            )
+        client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
+        client.on_disconnect = self._disconnected
+        client.on_message = self._message
+        return client
+
+    def _connected(self, client: Client, _: Any, flags: Any, code: ReasonCode, props: Any) -> None:
+        del flags, props
+        if code.is_failure:
+            self.why = str(code)
+            client.disconnect()
+            return
+        client.subscribe(topics.ALL_UP, qos=1)
+
+    def _subscribed(self, *_: Any) -> None:
+        self.why = ""
+        self._greeted(self._via)
+
+    def _disconnected(self, client: Client, _: Any, flags: Any, code: ReasonCode, p: Any) -> None:
+        del client, flags, p
+        self.why = str(code)
+
+    def _message(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        del client
+        came = Message(message.topic, bytes(message.payload), message.retain, self._via)
+        while not self._stop.is_set():
+            try:
+                self._inbox.put(came, timeout=1.0)
+            except Full:
+                continue
+            return

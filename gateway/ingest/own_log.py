@@ -1,0 +1,46 @@
+"""The gateway's own records, of unit `gw`: alarms and findings, chained and forwarded like a unit's."""
+
+import secrets
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from gateway.ingest.book import Book
+from gateway.store.schema import logs
+from wire.batch import encode_record
+from wire.chain import link
+from wire.records import Alarm, AlarmName, Stream
+from wire.topics import GATEWAY
+
+STREAM: Stream = "event"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class OwnLog:
+    """Writes into the group of changes that is open."""
+
+    def __init__(self, boot_id: Path = BOOT_ID) -> None:
+        self._boot = boot_id.read_text("ascii").replace("-", "")[:8]
+
+    def alarm(self, book: Book, what: str, alarm: AlarmName = "storage", part: str = "gw") -> None:
+        """Writes an alarm: `what` is wrong, on whose `part`."""
+        record = Alarm(
+            boot=self._boot,
+            up_ms=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
+            at_ms=book.now_ms,
+            clock="ntp",
+            clock_err_ms=None,
+            alarm=alarm,
+            what=what[:500],
+            part=part[:64],
+        )
+        raw = encode_record(record)
+        key = (GATEWAY, STREAM, self._log(book))
+        book.append(key, [raw], [link(book.head(key).h, raw)])
+
+    def _log(self, book: Book) -> str:
+        query = sa.select(logs.c.log).where(logs.c.unit == GATEWAY, logs.c.stream == STREAM)
+        begun = [key[2] for key in book.begun if key[0] == GATEWAY]
+        held: str | None = book.connection.execute(query.order_by(logs.c.first_ms)).scalar()
+        return held or (begun[0] if begun else secrets.token_hex(8))

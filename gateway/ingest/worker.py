@@ -1,0 +1,158 @@
+"""The ingest process: takes what the brokers bring, in groups, and answers after the commit.
+
+Threads: one per broker (puts messages, see `gateway.ingest.mqtt`), and this one, which alone
+touches the store.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, Queue
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from gateway.config import GatewayConfig
+from gateway.ingest.intake import Intake, Message
+from gateway.ingest.mqtt import BrokerLink
+from gateway.store.open import Store, fault
+from gateway.store.schema import configs
+from wire import codec, topics
+from wire.chain import NoKeys
+from wire.live import WorkerState
+
+GROUP = 2_000
+QUEUE = 20_000
+GROUP_BYTES = 8 * 1024 * 1024
+IDLE_S = 0.2
+STATE_EVERY_MS = 30_000
+CONFIG_EVERY_MS = 1_000
+RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = logging.getLogger("xunkong.ingest")
+
+
+class Worker:
+    """One ingest worker; `reached` is called at the named points."""
+
+    def __init__(self, config: GatewayConfig, store: Store, reached: Callable[[str], None]) -> None:
+        self._store, self._reached = store, reached
+        self._name = config.ingest.worker
+        self._url = config.store.url
+        self._intake = Intake(store, NoKeys(), NoKeys(), reached)
+        self._inbox: Queue[Message] = Queue(QUEUE)
+        self._greet: Queue[int] = Queue()
+        self._links = [
+            BrokerLink(via, broker, self._name, self._inbox, self._will(), self._greet.put)
+            for via, broker in enumerate(config.broker)
+        ]
+        self._published: dict[str, int] = {}
+        self._config_ms = self._state_ms = 0
+
+    def _will(self) -> bytes:
+        return codec.encode(WorkerState(1, False))
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set. A database that fails is tried again; nothing is answered meanwhile."""
+        for link in self._links:
+            link.start()
+        try:
+            while not stop.is_set():
+                self._chores(_now_ms())
+                group = self._group()
+                if not self._take(group, stop):
+                    break
+        finally:
+            for link in self._links:
+                link.publish(topics.worker_state(self._name), self._will(), retain=True)
+                link.stop()
+
+    def _group(self) -> list[Message]:
+        try:
+            group = [self._inbox.get(timeout=IDLE_S)]
+        except Empty:
+            return []
+        size = len(group[0].payload)
+        while len(group) < GROUP and size < GROUP_BYTES:
+            try:
+                message = self._inbox.get_nowait()
+            except Empty:
+                break
+            group.append(message)
+            size += len(message.payload)
+        return group
+
+    def _take(self, group: list[Message], stop: threading.Event) -> bool:
+        """Commits and answers; tries again until it works or the process is to end."""
+        tries = 0
+        while True:
+            try:
+                answers = self._intake.take(group, _now_ms())
+            except DBAPIError as exc:
+                log.error(
+                    "%s; %d messages wait, nothing is acknowledged",
+                    fault(self._url, exc),
+                    len(group),
+                )
+                if stop.wait(RETRY_S[min(tries, len(RETRY_S) - 1)]):
+                    return False
+                tries += 1
+                continue
+            for answer in answers:
+                self._links[answer.via].publish(answer.topic, answer.payload)
+            if answers:
+                self._reached("ingest.after_ack")
+            return True
+
+    # What is due beside the messages
+
+    def _chores(self, now_ms: int) -> None:
+        while not self._greet.empty():
+            via = self._greet.get_nowait()
+            log.info("connected to broker %s", self._links[via].broker)
+            self._say_state(now_ms)
+            self._published.clear()
+            self._config_ms = 0
+        if now_ms - self._state_ms >= STATE_EVERY_MS:
+            self._say_state(now_ms)
+        if now_ms - self._config_ms >= CONFIG_EVERY_MS:
+            self._config_ms = now_ms
+            self._publish_configs()
+
+    def _say_state(self, now_ms: int) -> None:
+        self._state_ms = now_ms
+        state = codec.encode(WorkerState(1, True, self._store.identity, now_ms))
+        for link in self._links:
+            link.publish(topics.worker_state(self._name), state, retain=True)
+
+    def _publish_configs(self) -> None:
+        try:
+            wanted = self._wanted()
+        except DBAPIError as exc:
+            log.error("%s", fault(self._url, exc))
+            return
+        for unit, version in wanted.items():
+            if self._published.get(unit) == version:
+                continue
+            body = self._config(unit, version)
+            said = [link.publish(topics.config(unit), body, retain=True) for link in self._links]
+            if any(said):
+                self._published[unit] = version
+
+    def _wanted(self) -> dict[str, int]:
+        query = sa.select(configs.c.unit, sa.func.max(configs.c.version)).group_by(configs.c.unit)
+        with self._store.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def _config(self, unit: str, version: int) -> bytes:
+        query = sa.select(configs.c.body).where(
+            configs.c.unit == unit, configs.c.version == version
+        )
+        with self._store.reading() as connection:
+            body: bytes = connection.execute(query).scalar_one()
+        return body
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

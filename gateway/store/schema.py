@@ -1,0 +1,175 @@
+"""The store's tables, one schema for SQLite and PostgreSQL.
+
+`ledger` is the heart: whoever writes records takes its one row first, so that `records.pos` rises
+in the order of commits, and no lower position can become visible after a higher one.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("next_pos", BigInteger, nullable=False),
+    Column("store", String(16), nullable=False),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column(
+        "pos", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    ),
+    Column("unit", String(32), nullable=False),
+    Column("stream", String(8), nullable=False),
+    Column("log", String(25), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", String(64)),
+    Column("boot", String(8)),
+    Column("up_ms", BigInteger),
+    Column("at_ms", BigInteger),
+    Column("clock", String(8)),
+    Column("raw", LargeBinary, nullable=False),
+    Column("h", LargeBinary, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("mark", Text),
+    Column("batch_first", BigInteger),
+    Column("kid", String(64)),
+    Column("sig", String(128)),
+    UniqueConstraint("unit", "stream", "log", "seq", name="records_identity"),
+)
+"""`mark`: what is wrong with a record that was committed all the same, None when nothing is.
+
+`kid`, `sig`, `batch_first` stand on the last record of a signed batch.
+"""
+
+Index("records_boot", records.c.unit, records.c.boot)
+
+logs = Table(
+    "logs",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("stream", String(8), primary_key=True),
+    Column("log", String(25), primary_key=True),
+    Column("next", BigInteger, nullable=False),
+    Column("h", LargeBinary, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+)
+
+islands = Table(
+    "islands",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("stream", String(8), primary_key=True),
+    Column("log", String(25), primary_key=True),
+    Column("first", BigInteger, primary_key=True),
+    Column("prev", LargeBinary, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("stream", String(8), primary_key=True),
+    Column("log", String(25), primary_key=True),
+    Column("first", BigInteger, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    Column("h_last", LargeBinary),
+    Column("why", Text, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("unit", String(32), nullable=False, index=True),
+    Column("topic", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("times", BigInteger, nullable=False),
+)
+
+boots = Table(
+    "boots",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("boot", String(8), primary_key=True),
+    Column("up_ms", BigInteger, nullable=False),
+    Column("utc_ms", BigInteger, nullable=False),
+    Column("err_ms", BigInteger, nullable=False),
+    Column("source", String(8), nullable=False),
+    Column("pos", BigInteger, nullable=False),
+)
+
+units = Table(
+    "units",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("online", Boolean, nullable=False),
+    Column("boot", String(8)),
+    Column("conn", BigInteger),
+    Column("state", LargeBinary),
+    Column("state_ms", BigInteger),
+    Column("fix", LargeBinary),
+    Column("fix_ms", BigInteger),
+)
+"""The live picture: `state` as it came (JSON), `fix` the newest position that was not retained.
+
+`fix_ms` is the gateway's UTC at which that position was measured: receipt less the fix's age.
+"""
+
+configs = Table(
+    "configs",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("pushed_ms", BigInteger, nullable=False),
+)
+
+sinks = Table(
+    "sinks",
+    metadata,
+    Column("sink", String(64), primary_key=True),
+    Column("state", String(8), nullable=False),
+    Column("why", Text),
+    Column("since_ms", BigInteger, nullable=False),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("sink", String(64), primary_key=True),
+    Column("stream", String(8), primary_key=True),
+    Column("pos", BigInteger, nullable=False),
+)
+
+parked = Table(
+    "parked",
+    metadata,
+    Column("sink", String(64), primary_key=True),
+    Column("id", String(160), primary_key=True),
+    Column("event", LargeBinary, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("parked_ms", BigInteger, nullable=False),
+    Column("retry", Boolean, nullable=False),
+)
