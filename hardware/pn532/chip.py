@@ -1,0 +1,237 @@
+"""The PN532 itself, simulated: bytes from the host in, bytes to the host out, with the chip's timing. Pure.
+
+Source: NXP UM0701-02 (frames 6.2.1, commands 7.2 and 7.3), and the logged frames of real chips. What
+it does not play: FeliCa, type B and Jewel cards (it answers as with none in the field), peer to peer,
+the contents of a card's memory.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from hardware.pn532.frame import ACK, CHIP, ERROR_FRAME, HOST, Frame, FrameReader, build
+
+ACK_S = 0.004
+ANSWER_S = 0.001
+TRY_S = 0.005
+"""One attempt to activate a card."""
+
+WAKE_BYTES = 5
+"""What a sleeping chip's receiver loses before it listens."""
+
+BAUDS = (9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1288000)
+FOR_EVER = 0xFF
+TIMEOUT = 0x01
+NOT_LISTED = 0x27
+AUTOMATIC_RATS = 0x10
+
+
+class Card(msgspec.Struct, frozen=True):
+    """A type A card: UID (4, 7 or 10 bytes), what it answers to REQA (SENS_RES), SAK, ATS (empty: none)."""
+
+    uid: bytes
+    sens_res: int = 0x0044
+    sak: int = 0x00
+    ats: bytes = b""
+
+
+class _Search(msgspec.Struct):
+    """An InListPassiveTarget that is under way."""
+
+    most: int
+    tries: int
+    next_s: float
+    uid: bytes = b""
+
+
+class Chip:
+    """One chip, asleep after power-up. All times are seconds of any clock that only rises."""
+
+    def __init__(self) -> None:
+        self.cards: list[Card] = []
+        self.baud = 115200
+        self._reader = FrameReader()
+        self._lost_bytes = 0
+        self._awake = self._ready = False
+        self._retries = FOR_EVER
+        self._parameters = AUTOMATIC_RATS | 0x04
+        self._listed: list[Card] = []
+        self._search: _Search | None = None
+        self._last = b""
+        self._next_baud: int | None = None
+        self._out: list[tuple[float, bytes]] = []
+        self._commands: dict[int, Callable[[bytes, float], bytes | None]] = {
+            0x00: self._diagnose,
+            0x02: lambda data, now_s: bytes.fromhex("32010607"),
+            0x04: self._general_status,
+            0x06: lambda data, now_s: bytes(len(data) // 2),
+            0x08: lambda data, now_s: b"",
+            0x10: self._set_baud,
+            0x12: self._set_parameters,
+            0x14: self._sam,
+            0x16: self._power_down,
+            0x32: self._rf_configuration,
+            0x40: self._exchange,
+            0x42: lambda data, now_s: bytes((TIMEOUT,)),
+            0x44: self._release,
+            0x4A: self._list,
+            0x50: lambda data, now_s: bytes((NOT_LISTED,)),
+            0x52: self._release,
+            0x54: self._select,
+            0x56: lambda data, now_s: bytes((TIMEOUT, 0)),
+            0x60: lambda data, now_s: b"\x00",
+        }
+
+    # Bytes
+
+    def feed(self, data: bytes, baud: int, now_s: float) -> None:
+        """Bytes came from the host at `baud`; at another rate than the chip's they are noise."""
+        if baud != self.baud:
+            return
+        if not self._awake:
+            data = self._wake(data)
+        for frame in self._reader.feed(data):
+            self._frame(frame, now_s)
+
+    def _wake(self, data: bytes) -> bytes:
+        lost = min(len(data), WAKE_BYTES - self._lost_bytes)
+        self._lost_bytes += lost
+        self._awake = self._lost_bytes >= WAKE_BYTES
+        return data[lost:]
+
+    def due(self, now_s: float) -> bytes:
+        """The bytes that the chip has sent by `now_s`."""
+        if self._search and now_s >= self._search.next_s:
+            self._look(self._search, now_s)
+        sent = b"".join(data for at_s, data in self._out if at_s <= now_s)
+        self._out = [(at_s, data) for at_s, data in self._out if at_s > now_s]
+        return sent
+
+    def next_s(self) -> float | None:
+        """When `due` will have something; None while nothing is under way."""
+        times = [at_s for at_s, _ in self._out]
+        if self._search:
+            times.append(self._search.next_s)
+        return min(times, default=None)
+
+    # Frames
+
+    def _frame(self, frame: Frame, now_s: float) -> None:
+        if frame.what == "ack":
+            self._abort()
+        elif frame.what == "nak":
+            self._out.append((now_s + ANSWER_S, self._last))
+        elif frame.what == "data" and frame.tfi == HOST and frame.data:
+            self._command(frame.data[0], frame.data[1:], now_s)
+
+    def _abort(self) -> None:
+        """The host's ACK ends what is under way; after a change of rate it is what makes it so."""
+        self._out.clear()
+        self._search = None
+        if self._next_baud:
+            self.baud, self._next_baud = self._next_baud, None
+
+    def _command(self, code: int, data: bytes, now_s: float) -> None:
+        self._search = None
+        self._out = [(now_s + ACK_S, ACK)]
+        done = self._commands.get(code)
+        if done is None:
+            self._say(ERROR_FRAME, now_s + ACK_S)
+            return
+        try:
+            answer = done(data, now_s + ACK_S)
+        except IndexError:
+            self._say(ERROR_FRAME, now_s + ACK_S)
+            return
+        if answer is not None:
+            self._answer(code, answer, now_s + ACK_S)
+
+    def _answer(self, code: int, answer: bytes, now_s: float) -> None:
+        self._say(build(CHIP, bytes((code + 1,)) + answer), now_s)
+
+    def _say(self, frame: bytes, now_s: float) -> None:
+        self._last = frame
+        self._out.append((now_s + ANSWER_S, frame))
+
+    # Commands: each takes its parameters and gives what follows the answer's code, None for none yet
+
+    def _diagnose(self, data: bytes, now_s: float) -> bytes:
+        del now_s
+        return data if data[0] == 0x00 else b"\x00"
+
+    def _general_status(self, data: bytes, now_s: float) -> bytes:
+        del data, now_s
+        listed = b"".join(bytes((n, 0, 0, 0)) for n in range(1, len(self._listed) + 1))
+        return bytes((0, 0, len(self._listed))) + listed + b"\x00"
+
+    def _set_baud(self, data: bytes, now_s: float) -> bytes:
+        del now_s
+        self._next_baud = BAUDS[data[0]]
+        return b""
+
+    def _set_parameters(self, data: bytes, now_s: float) -> bytes:
+        del now_s
+        self._parameters = data[0]
+        return b""
+
+    def _sam(self, data: bytes, now_s: float) -> bytes:
+        del now_s
+        self._ready = data[0] == 0x01
+        return b""
+
+    def _power_down(self, data: bytes, now_s: float) -> bytes:
+        del data, now_s
+        self._awake = self._ready = False
+        self._lost_bytes = 0
+        return b"\x00"
+
+    def _rf_configuration(self, data: bytes, now_s: float) -> bytes:
+        del now_s
+        if data[0] == 0x05:
+            self._retries = data[3]
+        elif data[0] == 0x01 and not data[1] & 1:
+            self._listed.clear()
+        return b""
+
+    def _list(self, data: bytes, now_s: float) -> bytes | None:
+        most, kind = data[0], data[1]
+        self._listed.clear()
+        if not self._ready:
+            return None
+        if kind != 0x00:
+            return b"\x00"
+        tries = self._retries if self._retries == FOR_EVER else self._retries + 1
+        self._search = _Search(most, tries, now_s + TRY_S, bytes(data[2:]))
+        return None
+
+    def _look(self, search: _Search, now_s: float) -> None:
+        found = [card for card in self.cards if search.uid in (b"", card.uid)][: search.most]
+        if search.tries != FOR_EVER:
+            search.tries -= 1
+        if not found and search.tries:
+            search.next_s = now_s + TRY_S
+            return
+        self._search, self._listed = None, found
+        told = b"".join(self._tell(n, card) for n, card in enumerate(found, 1))
+        self._answer(0x4A, bytes((len(found),)) + told, now_s)
+
+    def _tell(self, number: int, card: Card) -> bytes:
+        head = bytes((number, card.sens_res >> 8, card.sens_res & 0xFF, card.sak, len(card.uid)))
+        with_ats = card.sak & 0x20 and self._parameters & AUTOMATIC_RATS
+        return head + card.uid + (card.ats if with_ats else b"")
+
+    def _exchange(self, data: bytes, now_s: float) -> bytes:
+        del now_s
+        return bytes((TIMEOUT if 1 <= data[0] & 0x0F <= len(self._listed) else NOT_LISTED,))
+
+    def _release(self, data: bytes, now_s: float) -> bytes:
+        del now_s
+        if data[0] > len(self._listed):
+            return bytes((NOT_LISTED,))
+        if data[0] == 0:
+            self._listed.clear()
+        return b"\x00"
+
+    def _select(self, data: bytes, now_s: float) -> bytes:
+        del now_s
+        return b"\x00" if 1 <= data[0] <= len(self._listed) else bytes((NOT_LISTED,))

@@ -1,0 +1,137 @@
+"""Talks to a PN532 over a serial port: one command at a time, each bounded in time.
+
+What the chip cannot do: tell of a card by itself over HSU, so it must be polled; keep its baud rate
+over a crash of ours, so the rate is never raised, and one that another program raised is brought
+back at the start.
+"""
+
+import time
+
+import serial
+
+from hardware.errors import PartRefused, PartSilent, PortError
+from hardware.pn532 import commands
+from hardware.pn532.frame import ACK, CHIP, HOST, WAKE, Frame, FrameReader, build
+
+BAUD = 115200
+RAISED_BAUD = 921600
+ANSWER_S = 0.4
+ACK_S = 0.1
+PROBE_S = 0.15
+SET_BAUD_115200 = bytes.fromhex("1004")
+TRIES = 3
+
+
+class Pn532:
+    """One chip on `port`. Not thread-safe; the thread that opened it owns it."""
+
+    def __init__(self, port: str) -> None:
+        self._name = port
+        try:
+            self._port = serial.Serial(port, BAUD, timeout=0.02, write_timeout=1, exclusive=True)
+        except (OSError, ValueError) as exc:
+            raise PortError(f"cannot open {port}: {exc}; check cable and path") from exc
+        self._reader = FrameReader()
+
+    def close(self) -> None:
+        """Lets go of the port."""
+        self._port.close()
+
+    def start(self) -> commands.Firmware:
+        """Wakes the chip, finds its baud rate, and sets it up to be polled.
+
+        Raises `PartSilent` where nothing answers, `PortError` where the port is gone.
+        """
+        for baud in (BAUD, RAISED_BAUD):
+            self._port.baudrate = baud
+            if self._wakes():
+                break
+        else:
+            raise PartSilent(
+                f"no PN532 answers at {self._name}; check power, wires and its switches"
+            )
+        if self._port.baudrate != BAUD:
+            self._bring_back()
+        found = commands.firmware(self.ask(commands.GET_FIRMWARE))
+        self.ask(commands.FEW_RETRIES)
+        return found
+
+    def targets(self) -> list[commands.Target]:
+        """The cards in the field now: none, one or two."""
+        return commands.targets(self.ask(commands.LIST_106A))
+
+    def abort(self) -> None:
+        """Ends whatever the chip is about; an ACK from the host does that."""
+        self._write(ACK)
+        self._drop_input()
+
+    def ask(self, command: bytes, timeout_s: float = ANSWER_S) -> bytes:
+        """Sends a command and returns the answer's bytes after TFI.
+
+        A lost ACK or answer is tried again. Raises `PartSilent`, `PartRefused`, `PortError`.
+        """
+        for _ in range(TRIES):
+            self._drop_input()
+            self._write(build(HOST, command))
+            answer = self._answer(command[0] + 1, timeout_s)
+            if answer is not None:
+                return answer
+            self._write(ACK)
+        name = commands.NAMES.get(command[0], f"command {command[0]:02x}")
+        raise PartSilent(f"PN532 at {self._name} does not answer {name}")
+
+    def _wakes(self) -> bool:
+        self.abort()
+        self._write(WAKE + build(HOST, commands.SAM_NORMAL))
+        if self._answer(commands.SAM_NORMAL[0] + 1, PROBE_S) is not None:
+            return True
+        self._write(build(HOST, commands.SAM_NORMAL))
+        return self._answer(commands.SAM_NORMAL[0] + 1, PROBE_S) is not None
+
+    def _bring_back(self) -> None:
+        self.ask(SET_BAUD_115200)
+        self._write(ACK)
+        self._port.flush()
+        time.sleep(0.001)
+        self._port.baudrate = BAUD
+        if not self._wakes():
+            raise PartSilent(f"PN532 at {self._name} did not come back to {BAUD} baud")
+
+    def _answer(self, code: int, timeout_s: float) -> bytes | None:
+        """The answer with `code`, with or without its ACK before it; None when it does not come."""
+        acknowledged = False
+        deadline = time.monotonic() + ACK_S
+        while time.monotonic() < deadline:
+            for frame in self._reader.feed(self._receive()):
+                if frame.what == "ack" and not acknowledged:
+                    acknowledged = True
+                    deadline = time.monotonic() + timeout_s
+                elif frame.what == "error":
+                    raise PartRefused(f"PN532 at {self._name} refused command {code - 1:02x}")
+                elif frame.what == "data" and _answers(frame, code):
+                    return frame.data
+        return None
+
+    def _receive(self) -> bytes:
+        try:
+            first: bytes = self._port.read(1)
+            return first + self._port.read(self._port.in_waiting) if first else b""
+        except (OSError, TypeError) as exc:
+            raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except (OSError, serial.SerialException) as exc:
+            raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
+
+    def _drop_input(self) -> None:
+        try:
+            self._port.reset_input_buffer()
+        except (OSError, serial.SerialException) as exc:
+            raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
+        self._reader.clear()
+
+
+def _answers(frame: Frame, code: int) -> bool:
+    return frame.tfi == CHIP and frame.data[:1] == bytes((code,))
