@@ -1,0 +1,1 @@
+"""Buttons, lights and buzzer: patterns, pins, and their twin."""

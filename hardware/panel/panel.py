@@ -1,0 +1,112 @@
+"""Buttons, lights and buzzer over gpiozero, with a pin factory passed in. Nothing here waits.
+
+Wiring (BCM numbers): a button closes its pin to ground (internal pull-up); lights and buzzer are
+driven high, the buzzer being an active one. What gpiozero cannot do: debounce on its mock pins, so
+that contacts are reported as they are and judged above. Do not fork after pins exist.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gpiozero
+import msgspec
+
+from hardware.panel.patterns import PATTERNS, Steps
+
+BUTTON_PINS = {"sos": 5, "ack": 6}
+BUZZER_PIN, GREEN_PIN, RED_PIN = 18, 23, 24
+
+
+class ButtonChanged(msgspec.Struct, frozen=True):
+    """A button's contact closed or opened, undebounced; CLOCK_BOOTTIME ms."""
+
+    name: str
+    pressed: bool
+    up_ms: int
+
+
+class Panel:
+    """The panel's pins. `put` gets button events from gpiozero's threads.
+
+    `signal` switches the first step's pins before it returns; a thread of the panel plays the rest.
+    """
+
+    def __init__(self, factory: Any, put: Callable[[ButtonChanged], None]) -> None:
+        self._buzzer = gpiozero.DigitalOutputDevice(BUZZER_PIN, pin_factory=factory)
+        self._green = gpiozero.DigitalOutputDevice(GREEN_PIN, pin_factory=factory)
+        self._red = gpiozero.DigitalOutputDevice(RED_PIN, pin_factory=factory)
+        self._buttons = [self._button(name, pin, factory, put) for name, pin in BUTTON_PINS.items()]
+        self._trouble = False
+        self._lock = threading.Condition()
+        self._rest: Steps = ()
+        self._until_s = 0.0
+        self._stopped = False
+        self._thread = threading.Thread(target=self._play, name="panel", daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def _button(
+        name: str, pin: int, factory: Any, put: Callable[[ButtonChanged], None]
+    ) -> gpiozero.DigitalInputDevice:
+        button = gpiozero.DigitalInputDevice(pin, pull_up=True, pin_factory=factory)
+
+        def told(pressed: bool) -> None:
+            up_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+            put(ButtonChanged(name, pressed, up_ms))
+
+        button.when_activated = lambda: told(True)
+        button.when_deactivated = lambda: told(False)
+        return button
+
+    def signal(self, pattern: str) -> None:
+        """Begins a pattern; one that is under way gives way to it. Raises KeyError for no such pattern."""
+        first, *rest = PATTERNS[pattern]
+        with self._lock:
+            self._set(first.sound, first.green, first.red)
+            self._rest = tuple(rest)
+            self._until_s = time.monotonic() + first.for_s
+            self._lock.notify()
+
+    def trouble(self, on: bool) -> None:
+        """Lights the lasting red light, or puts it out."""
+        with self._lock:
+            self._trouble = on
+            if not self._until_s:
+                self._red.value = on
+
+    def close(self) -> None:
+        """Ends the thread, and lets go of the pins with everything off."""
+        with self._lock:
+            self._stopped = True
+            self._lock.notify()
+        self._thread.join(timeout=2)
+        for device in (self._buzzer, self._green, self._red, *self._buttons):
+            device.close()
+
+    def _set(self, sound: bool, green: bool, red: bool) -> None:
+        self._buzzer.value = sound
+        self._green.value = green
+        self._red.value = red or self._trouble
+
+    # The thread: it touches the output pins, under the lock
+
+    def _play(self) -> None:
+        with self._lock:
+            while not self._stopped:
+                left_s = self._until_s - time.monotonic() if self._until_s else None
+                if left_s is None or left_s > 0:
+                    self._lock.wait(left_s)
+                else:
+                    self._next()
+
+    def _next(self) -> None:
+        if not self._rest:
+            self._until_s = 0.0
+            self._set(False, False, False)
+            return
+        step, *rest = self._rest
+        self._rest = tuple(rest)
+        self._until_s += step.for_s
+        self._set(step.sound, step.green, step.red)
