@@ -22,12 +22,18 @@ MAX_FIXES = 60
 MAX_RECORD_BYTES = 64 * 1024
 """One record's JSON bytes."""
 
+END = r"$(?!\n)"
+"""The end of a pattern. In Python a bare `$` also matches before a last line feed."""
+
 SafeInt = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Seq = Annotated[int, Meta(ge=1, le=2**53)]
 """A record's place in its log, from 1."""
 
-AtMs = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]
+MAX_AT_MS = 4_102_444_800_000
+"""The year 2100."""
+
+AtMs = Annotated[int, Meta(ge=0, le=MAX_AT_MS)]
 """UTC in milliseconds since 1970, before the year 2100."""
 
 Name = Annotated[str, Meta(max_length=64)]
@@ -36,20 +42,20 @@ Name = Annotated[str, Meta(max_length=64)]
 Text = Annotated[str, Meta(max_length=500)]
 """A line that a person wrote or reads."""
 
-UnitName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
-BootId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}$")]
+UnitName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}" + END)]
+BootId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}" + END)]
 """The first eight hex digits of the kernel's boot id."""
 
-LogId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+LogId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}" + END)]
 """One journal file's log, drawn at random when it began."""
 
-BranchId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}(~[0-9a-f]{8})?$")]
+BranchId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}(~[0-9a-f]{8})?" + END)]
 """A log as the gateway names it: a fork bears the first eight hex digits of its first differing h."""
 
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 """A SHA-256 value in lower-case hex."""
 
-Uid = Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){4,10}$")]
+Uid = Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){4,10}" + END)]
 """A card's UID in lower-case hex: 4, 7 or 10 bytes."""
 
 Lat = Annotated[float, Meta(ge=-90, le=90)]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from wire.limits import (
+    END,
     AtMs,
     BootId,
     Count,
@@ -36,7 +37,7 @@ class Hello(Struct, frozen=True, omit_defaults=True):
     """A unit's greeting: every log that still has something to send, oldest first, and the current ones."""
 
     v: Literal[1]
-    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}" + END)]
     boot: BootId
     logs: Annotated[list[LogHead], Meta(max_length=64)]
     kid: Name | None = None

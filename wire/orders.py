@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from wire.limits import AtMs, BranchId, Digest, Lat, Lon, Name, Seq, Text, Uid
+from wire.limits import END, AtMs, BranchId, Digest, Lat, Lon, Name, Seq, Text, Uid
 
 Signature = Annotated[str, Meta(max_length=128)]
 
@@ -113,7 +113,7 @@ class OrderMessage(Struct, frozen=True, omit_defaults=True):
     v: Literal[1]
     unit: Name
     id: Name
-    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}" + END)]
     issued_ms: AtMs
     expires_ms: AtMs
     what: Name

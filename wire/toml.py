@@ -63,7 +63,7 @@ def _section(what: str) -> str:
     match = _WHERE.search(what)
     if match is None:
         return "[top]"
-    section, _, key = match[1].rpartition(".")
+    section, _, key = match[1].replace("[...]", "").rpartition(".")
     if not section:
         return f"[{key}]"
     return f"[{section}] {key}"

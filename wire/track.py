@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
+from wire.limits import MAX_AT_MS
 from wire.records import Track
 
 
@@ -48,12 +49,15 @@ def columns(fixes: Sequence[TrackFix]) -> dict[str, list[int] | list[int | None]
 
 
 def unfold(track: Track) -> Iterator[TrackFix]:
-    """The fixes of a segment. Raises `BadTrack` if its columns differ in length or leave the Earth."""
+    """The fixes of a segment. Raises `BadTrack` if its columns differ in length, or leave the Earth or our time."""
     names = ("lat_e7", "lon_e7", "speed_cm_s", "course_ddeg", "hacc_dm", "sats")
     count = len(track.dt_ms)
     if any(len(getattr(track, name)) != count for name in names):
         raise BadTrack(f"columns differ in length: {[len(getattr(track, n)) for n in names]}")
     lat_e7, lon_e7, offset_ms = _unfold(track.lat_e7), _unfold(track.lon_e7), _unfold(track.dt_ms)
+    start_ms = track.up0_ms if track.t0_ms is None else track.t0_ms
+    if not all(0 <= start_ms + ms <= MAX_AT_MS and track.up0_ms + ms >= 0 for ms in offset_ms):
+        raise BadTrack("a time is before 1970 or after 2100")
     if not all(abs(lat) <= 900_000_000 for lat in lat_e7):
         raise BadTrack("a latitude is beyond 90 degrees")
     if not all(abs(lon) <= 1_800_000_000 for lon in lon_e7):

@@ -229,11 +229,11 @@ class Agent:
     # Journal
 
     def _kept(self, kept: ev.Kept, now: Now) -> list[Effect]:
-        if not kept.durable:
+        if kept.durable:
+            self._delivery.grew(kept.stream, kept.log, kept.seq)
+            self._on_medium()
+        else:
             self._track_tail = (kept.log, kept.seq)
-            return []
-        self._delivery.grew(kept.stream, kept.log, kept.seq)
-        self._on_medium()
         return self._storage_works(now)
 
     def _on_medium(self) -> None:
@@ -276,6 +276,7 @@ class Agent:
         return [Keep(applied), self._light()]
 
     def _log_began(self, began: ev.LogBegan, now: Now) -> list[Effect]:
+        self._on_medium()
         self._delivery.began(began.stream, began.log)
         what = f"a new {began.stream} log {began.log} was begun"
         alarm = self._scribe.write(Alarm, now.up_ms, alarm="storage", what=what, part="journal")

@@ -5,7 +5,7 @@ from hashlib import sha256
 import msgspec
 
 from device.core.clock import Anchor
-from device.core.effects import Effect, Keep, Publish, Save, Signal
+from device.core.effects import Acknowledge, Effect, Keep, Publish, Save, Signal
 from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.scribe import Scribe
@@ -36,7 +36,7 @@ class Downlink:
         self._nonce = ""
         self._orders: list[str] = []
         self.heard_time: Anchor | None = None
-        """The gateway's time, when the last message had one."""
+        """The gateway's time, when the last message was news: a repeated one tells an old time."""
 
     def hello(self, boot: str, token: int) -> Publish:
         """A greeting with a fresh nonce, by which orders must prove that they are of now."""
@@ -68,10 +68,13 @@ class Downlink:
         if fault:
             self._picture.alarm("ack", f"acknowledgement not believed: {fault}")
             return []
-        self.heard_time = Anchor(now.up_ms, answer.now_ms, "gw", GATEWAY_ERR_MS)
+        self._picture.alarm("ack", None)
         if isinstance(answer, Ack):
             self._picture.alarm("refused", None)
-            return self._delivery.acknowledged(stream, answer)
+            effects = self._delivery.acknowledged(stream, answer)
+            if any(isinstance(effect, Acknowledge) for effect in effects):
+                self.heard_time = Anchor(now.up_ms, answer.now_ms, "gw", GATEWAY_ERR_MS)
+            return effects
         self._picture.alarm("refused", f"the gateway refused a {stream} batch: {answer.refused}")
         self._delivery.refused(stream, now.up_ms)
         return []

@@ -86,9 +86,8 @@ class Drive:
             self._unsynced_ms = up_ms
 
     def _track_fix(self, fix: Fix) -> TrackFix:
-        at_ms = fix.utc_ms if fix.clock_ok else self._clock.stamp(fix.up_ms).at_ms
         return TrackFix(
-            at_ms=at_ms,
+            at_ms=self._at_ms(fix),
             up_ms=fix.up_ms,
             lat=fix.lat,
             lon=fix.lon,
@@ -97,3 +96,10 @@ class Drive:
             hacc_m=fix.hacc_m,
             sats=fix.sats,
         )
+
+    def _at_ms(self, fix: Fix) -> int | None:
+        """The receiver's UTC, which is exact, where the clock bears it out; else the clock's."""
+        at_ms = self._clock.stamp(fix.up_ms).at_ms
+        if at_ms is None or fix.utc_ms is None or not fix.clock_ok:
+            return at_ms
+        return fix.utc_ms if abs(fix.utc_ms - at_ms) <= AGREE_MS else at_ms

@@ -18,6 +18,8 @@ FIX_FRESH_MS = 30_000
 """An older fix is no position of now, and is left out."""
 
 URGENT_KEPT = 8
+LINE, MAX_CREW, MAX_ALARMS = 500, 64, 32
+"""What `wire.live.State` allows: beyond it the gateway would refuse the whole picture."""
 
 
 class Picture:
@@ -58,6 +60,7 @@ class Picture:
 
     def part(self, name: str, word: str) -> bool:
         """A part's word of itself. True if that is news."""
+        word = word[:LINE]
         news = self._parts.get(name) != word
         self._parts[name] = word
         self._changed |= news
@@ -65,6 +68,7 @@ class Picture:
 
     def alarm(self, name: str, line: str | None) -> bool:
         """Raises (`line`) or ends (None) an alarm. True if that is news."""
+        line = line[:LINE] if line else line
         news = self._alarms.get(name) != line
         if line is None:
             self._alarms.pop(name, None)
@@ -122,9 +126,9 @@ class Picture:
             at_ms=at_ms,
             clock=clock,
             fix=self._live(up_ms),
-            crew=list(self.crew),
+            crew=self.crew[-MAX_CREW:],
             order=self.order,
-            alarms=list(self._alarms.values()),
+            alarms=list(self._alarms.values())[-MAX_ALARMS:],
             urgent=list(self._urgent),
             queue=queue,
             config=self.config,

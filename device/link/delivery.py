@@ -20,6 +20,9 @@ from wire.records import STREAMS, Stream
 WINDOW = 16
 """Batches of a stream that may await the gateway's acknowledgement."""
 
+MAX_LOGS = 64
+"""Logs that a hello may name (see `wire.live.Hello`)."""
+
 MAX_COUNT = 200
 MAX_BATCH_BYTES = 48 * 1024
 RESEND_MS = 4_000
@@ -58,7 +61,11 @@ class _InFlight(Struct):
 
 
 class _Flow:
-    """One log on its way: `next` is acknowledged below, `sent` is handed over below."""
+    """One log on its way: `next` is acknowledged below, `sent` is handed over below.
+
+    `known`: the gateway has answered for it since the last greeting. `beyond`: it has more of it
+    than the unit, and a new log was asked for.
+    """
 
     def __init__(self, head: Head, known: bool) -> None:
         self.stream: Stream = head.stream
@@ -87,7 +94,6 @@ class _Flow:
         return (
             self.known
             and self.asking is None
-            and not self.beyond
             and self.sent <= self.last
             and len(self.in_flight) < WINDOW
             and up_ms >= self.hold_until_ms
@@ -133,13 +139,21 @@ class Delivery:
         return depth
 
     def heads(self) -> list[LogHead]:
-        """What a hello says: every log with something to send, and the current ones; oldest first."""
-        current = {flow.stream: flow for flow in self._flows.values()}
+        """What a hello says: every log with rows left, and the current ones; oldest first."""
         return [
             LogHead(flow.stream, flow.log, flow.oldest, flow.last, self._h(flow).hex())
-            for flow in self._flows.values()
-            if flow.waiting() or flow is current[flow.stream]
+            for flow in self._greeting()
         ]
+
+    def _greeting(self) -> "list[_Flow]":
+        """The logs of a hello: a store that was restored may lack what another one acknowledged."""
+        needed = [f for f in self._flows.values() if f.waiting() or self._is_current(f)]
+        kept = [f for f in self._flows.values() if f.oldest <= f.last and f not in needed]
+        chosen = [*needed, *reversed(kept)][:MAX_LOGS]
+        return [flow for flow in self._flows.values() if flow in chosen]
+
+    def _is_current(self, flow: "_Flow") -> bool:
+        return flow is [other for other in self._flows.values() if other.stream == flow.stream][-1]
 
     def _h(self, flow: _Flow) -> bytes:
         h = self._chain.chain_at(flow.stream, flow.log, flow.last)
@@ -184,7 +198,7 @@ class Delivery:
         """True once each time that a hello should go out now."""
         if not self._up or self._hello_due_ms is None or up_ms < self._hello_due_ms:
             return False
-        if all(flow.known for flow in self._flows.values()):
+        if all(flow.known for flow in self._greeting()):
             self._hello_tries = 0
             self._hello_due_ms = up_ms + HELLO_EVERY_MS
         else:
@@ -216,6 +230,8 @@ class Delivery:
         if last is None:
             flow.sent = flow.last + 1
             return
+        if first > flow.sent:
+            flow.oldest = first
         flow.sent = last + 1
         flow.in_flight.append(_InFlight(token, first, last))
         self._pace.handed(token, size, up_ms)
@@ -233,29 +249,32 @@ class Delivery:
         self._pace.handed(token, size, up_ms)
 
     def acknowledged(self, stream: Stream, ack: Ack) -> list[Effect]:
-        """The gateway has all below `ack.next`, if the chain's value there is ours."""
+        """The gateway has all below `ack.next`, if the chain's value there is ours.
+
+        Where it is not ours, the gateway knows another branch, and ours must go out to become
+        known to it. An answer about a row that is no longer kept can only lower what it has.
+        """
         flow = self._flows.get((stream, ack.log[:16]))
         if flow is None:
             return []
-        self._heard = True
+        self._heard = flow.known = True
         if ack.next > flow.last + 1:
             return self._ahead(flow)
         h = self._chain.chain_at(stream, flow.log, ack.next - 1)
-        if h is None and ack.next > flow.oldest:
+        if h is None and ack.next > max(flow.oldest, flow.next):
             return []
         if h is not None and h.hex() != ack.h:
             return []
         return self._move(flow, ack)
 
-    @staticmethod
-    def _ahead(flow: _Flow) -> list[Effect]:
-        if flow.beyond:
+    def _ahead(self, flow: _Flow) -> list[Effect]:
+        """This card is older than what the gateway has: what comes from now on gets a log of its own."""
+        if flow.beyond or not self._is_current(flow):
             return []
         flow.beyond = True
         return [BeginLog(flow.stream)]
 
     def _move(self, flow: _Flow, ack: Ack) -> list[Effect]:
-        flow.known = True
         same_store = flow.store == ack.store
         if same_store and ack.next < flow.next:
             return []

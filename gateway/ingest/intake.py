@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from gateway.ingest import quarantine
-from gateway.ingest.book import Book, Seal
-from gateway.ingest.heads import Gap, Head, Joined, Key, join
 from gateway.ingest.live import Live
-from gateway.ingest.own_log import OwnLog
+from gateway.store.book import Book, Seal
+from gateway.store.heads import Gap, Head, Joined, Key, join
 from gateway.store.open import Store
+from gateway.store.own_log import OwnLog
 from wire import codec, topics
 from wire.batch import BadPayload, Batch, decode_batch
 from wire.chain import Signer, Verifier

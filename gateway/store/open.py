@@ -44,6 +44,12 @@ class Store:
                 connection.execute(sa.select(ledger.c.id).with_for_update())
             yield connection
 
+    @contextmanager
+    def changing(self) -> Iterator[Connection]:
+        """A transaction on anything but records; it waits for no other writer than the database must."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
     def reading(self) -> Connection:
         """A connection to read with; close it."""
         return self.engine.connect().execution_options(read_only=True)

@@ -28,7 +28,7 @@ class RepairedTime(Struct, frozen=True):
     quality: Quality
 
 
-def repaired(row: Mapping[str, Any], anchor: BootAnchor | None) -> RepairedTime:
+def repaired(row: Mapping[Any, Any], anchor: BootAnchor | None) -> RepairedTime:
     """The time of a record (`clock`, `at_ms`, `up_ms` as stored), with its boot's anchor if known."""
     clock, at_ms, up_ms = row["clock"], row["at_ms"], row["up_ms"]
     if clock in ("gnss", "ntp", "gw") and at_ms is not None:

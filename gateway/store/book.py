@@ -13,7 +13,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.ingest.heads import EMPTY, Gap, Head, Key
+from gateway.store.heads import EMPTY, Gap, Head, Key
 from gateway.store.schema import boots, gaps, islands, ledger, logs, records
 from gateway.store.times import BootAnchor, better
 from wire.batch import decode_record

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from gateway.ingest.book import Book
+from gateway.store.book import Book
 from gateway.store.schema import logs
 from wire.batch import encode_record
 from wire.chain import link
@@ -23,8 +23,15 @@ class OwnLog:
     def __init__(self, boot_id: Path = BOOT_ID) -> None:
         self._boot = boot_id.read_text("ascii").replace("-", "")[:8]
 
-    def alarm(self, book: Book, what: str, alarm: AlarmName = "storage", part: str = "gw") -> None:
-        """Writes an alarm: `what` is wrong, on whose `part`."""
+    def alarm(
+        self,
+        book: Book,
+        what: str,
+        alarm: AlarmName = "storage",
+        part: str = "gw",
+        active: bool = True,
+    ) -> None:
+        """Writes an alarm: `what` is wrong (or, not `active`, is over), on whose `part`."""
         record = Alarm(
             boot=self._boot,
             up_ms=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
@@ -34,6 +41,7 @@ class OwnLog:
             alarm=alarm,
             what=what[:500],
             part=part[:64],
+            active=active,
         )
         raw = encode_record(record)
         key = (GATEWAY, STREAM, self._log(book))

@@ -1,0 +1,165 @@
+"""`xunkong device`: run the unit, look into its journal, decode a receiver's recording."""
+
+import argparse
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from device.config import journal_path, load
+from device.journal.inspect import all_logs, verify
+from device.journal.journal import Journal
+from wire.commands import Commands
+from wire.records import STREAMS
+from wire.words import Words
+
+CONFIG = "/etc/xunkong/device.toml"
+
+
+def add_commands(commands: Commands) -> None:
+    """Declares the room's commands."""
+    words = Words("运行本单元，直到收到停止信号", "run this unit until it is told to stop")
+    _config(commands, commands.add("run", words, f"xunkong device run --config {CONFIG}", run))
+    _journal_commands(commands)
+    gps = commands.group("gps", Words("定位", "positions"))
+    decode = gps.add(
+        "decode",
+        Words("把录制的 NMEA 数据解码为定位，每行一个", "a recorded stream to fixes, one a line"),
+        "xunkong device gps decode drive.nmea --json",
+        gps_decode,
+    )
+    decode.add_argument("file", type=Path, help=gps.say("录制文件", "the recording"))
+    _json(gps, decode)
+
+
+def _journal_commands(commands: Commands) -> None:
+    group = commands.group("journal", Words("日志", "the journal"))
+    table = {
+        "stat": (Words("日志的状况", "how the journal stands"), journal_stat),
+        "list": (Words("列出记录", "list the records"), journal_list),
+        "verify": (Words("校验每条记录与链", "check every record and the chain"), journal_verify),
+        "export": (
+            Words("导出每条记录的原文与链值", "every record's own bytes, with its chain value"),
+            journal_export,
+        ),
+    }
+    for name, (words, run) in table.items():
+        example = f"xunkong device journal {name} --config {CONFIG} --json"
+        parser = group.add(name, words, example, run)
+        _config(group, parser)
+        _json(group, parser)
+
+
+def _config(commands: Commands, parser: argparse.ArgumentParser) -> None:
+    said = commands.say("单元的配置文件", "the unit's configuration")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help=said)
+
+
+def _json(commands: Commands, parser: argparse.ArgumentParser) -> None:
+    said = commands.say("每行一个 JSON 对象", "one JSON object a line")
+    parser.add_argument("--json", action="store_true", help=said)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the unit until SIGTERM or SIGINT."""
+    from device.runner import Runner
+
+    config = load(args.config)
+    runner = Runner(config, args.config, version("xunkong"))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    runner.run(stop)
+    return 0
+
+
+@contextmanager
+def _reading(args: argparse.Namespace) -> Iterator[Journal]:
+    journal = Journal.open(journal_path(args.config, load(args.config)), read_only=True)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def journal_stat(args: argparse.Namespace) -> int:
+    """How the journal stands: size, and per log what it holds and what the gateway has."""
+    with _reading(args) as journal:
+        size = journal.size_bytes()
+        states = all_logs(journal)
+    rows = [
+        {
+            "stream": state.stream,
+            "log": state.log,
+            "oldest": state.oldest,
+            "last": state.last,
+            "acknowledged": state.next - 1,
+            "waiting": max(0, state.last - max(state.next, state.oldest) + 1),
+            "sealed": state.sealed,
+        }
+        for state in states
+    ]
+    if args.json:
+        print(json.dumps({"path": str(journal.path), "size_bytes": size, "logs": rows}))
+        return 0
+    print(f"{journal.path}: {size / 2**20:.1f} MiB")
+    for row in rows:
+        print("  ".join(f"{name} {value}" for name, value in row.items()))
+    return 0
+
+
+def journal_list(args: argparse.Namespace) -> int:
+    """The records, a line each."""
+    with _reading(args) as journal:
+        for stream in STREAMS:
+            for log, seq, _, raw in journal.iterate(stream):
+                text = raw.decode()
+                if args.json:
+                    head = {"stream": stream, "log": log, "seq": seq}
+                    print(msgspec.json.encode({**head, "record": msgspec.Raw(raw)}).decode())
+                else:
+                    print(f"{stream}/{log}/{seq} {text}")
+    return 0
+
+
+def journal_export(args: argparse.Namespace) -> int:
+    """The records as they are chained: the exact bytes as text, and the value after each."""
+    with _reading(args) as journal:
+        for stream in STREAMS:
+            for log, seq, h, raw in journal.iterate(stream):
+                row = {"stream": stream, "log": log, "seq": seq, "h": h.hex(), "raw": raw.decode()}
+                print(json.dumps(row, ensure_ascii=False))
+    return 0
+
+
+def journal_verify(args: argparse.Namespace) -> int:
+    """Checks every record. 1 when something is wrong."""
+    with _reading(args) as journal:
+        findings = list(verify(journal))
+        checked = sum(state.last - state.oldest + 1 for state in all_logs(journal))
+    for finding in findings:
+        if args.json:
+            print(msgspec.json.encode(finding).decode())
+        else:
+            print(f"{finding.stream}/{finding.log} {finding.first}-{finding.last}: {finding.what}")
+    said = Words(
+        f"检查了 {checked} 条记录，发现 {len(findings)} 处问题",
+        f"{checked} records checked, {len(findings)} findings",
+    )
+    if args.json:
+        print(json.dumps({"checked": checked, "findings": len(findings)}))
+    else:
+        print(said.say(args.language))
+    return 1 if findings else 0
+
+
+def gps_decode(args: argparse.Namespace) -> int:
+    """A recording to fixes, and what was refused and why. 1 when there is no fix in it."""
+    from device.gps_decode import decode
+
+    return decode(args.file, as_json=args.json, language=args.language)

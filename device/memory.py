@@ -1,0 +1,71 @@
+"""What the journal remembers of the runs before, as the agent takes it; and how each run ends."""
+
+import logging
+from typing import Any
+
+import msgspec
+
+from device.core.station import Lost, Memory
+from device.journal.journal import Journal
+from device.journal.logs import LogState
+from device.link.delivery import Head
+from wire.batch import decode_record
+from wire.orders import ConfigMessage
+from wire.records import STREAMS, Checkin, StopReason
+from wire.track import TrackFix
+
+RECENT = 50
+"""Records looked through for check-ins that a repeated tap could belong to."""
+
+log = logging.getLogger("xunkong.device")
+
+
+def begin_run(journal: Journal, boot: str) -> StopReason:
+    """Notes that a run of this boot began; returns why the one before ended."""
+    before = journal.get_setting("run")
+    journal.put_setting("run", {"boot": boot, "clean": False})
+    if before is None:
+        return "first_start"
+    if before["clean"]:
+        return "clean"
+    return "killed" if before["boot"] == boot else "power_cut"
+
+
+def end_run(journal: Journal, boot: str) -> None:
+    """Notes that this run came to its end in good order."""
+    journal.put_setting("run", {"boot": boot, "clean": True})
+
+
+def recall(journal: Journal, last_stop: StopReason) -> Memory:
+    """Everything that a new run goes on from."""
+    heads = [_head(state) for stream in STREAMS for state in journal.logs(stream)]
+    crew = journal.get_setting("crew") or {"crew": []}
+    return Memory(
+        heads=heads,
+        chain=journal,
+        last_stop=last_stop,
+        config=_config(journal.get_setting("config")),
+        crew=tuple(crew["crew"]),
+        open_fixes=tuple(msgspec.json.decode(raw, type=TrackFix) for raw in journal.open_fixes()),
+        recent=_recent(journal),
+        lost=tuple(Lost(s.stream, s.log, s.first, s.last, s.h_last) for s in journal.opening.lost),
+    )
+
+
+def _head(state: LogState) -> Head:
+    return Head(state.stream, state.log, state.oldest, state.last, state.h, state.next, state.store)
+
+
+def _config(held: Any) -> ConfigMessage | None:
+    try:
+        return None if held is None else msgspec.convert(held, ConfigMessage)
+    except msgspec.ValidationError as exc:
+        log.error(
+            "the configuration in the journal cannot be read (%s); waiting for a new one", exc
+        )
+        return None
+
+
+def _recent(journal: Journal) -> tuple[Checkin, ...]:
+    records = (decode_record(raw) for _, raw in journal.recent("event", RECENT))
+    return tuple(record for record in records if isinstance(record, Checkin))[::-1]

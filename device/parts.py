@@ -1,0 +1,130 @@
+"""Opens a unit's parts by its configuration, and puts what they say into the inbox as events."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from device.config import DeviceConfig, PanelSection
+from device.core import events as ev
+from wire.words import Fault
+
+Put = Callable[[ev.Event], None]
+
+
+class Reader(Protocol):
+    """A part with a thread of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Display(Protocol):
+    """What the person at the box hears and sees."""
+
+    def signal(self, pattern: str) -> None: ...
+
+    def trouble(self, on: bool) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class NoPanel:
+    """A unit without buttons, lights and buzzer."""
+
+    def signal(self, pattern: str) -> None:
+        """There is nobody to tell."""
+
+    def trouble(self, on: bool) -> None:
+        """There is nothing to light."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class Parts:
+    """All parts of one unit. A part that the configuration leaves out is not imported either."""
+
+    def __init__(self, config: DeviceConfig, folder: Path, put: Put) -> None:
+        self.panel: Display = _panel(config.panel, folder, put)
+        self._readers: list[Reader] = []
+        if config.nfc:
+            self._readers.append(_nfc(config.nfc.port, put))
+        if config.gps:
+            self._readers.append(_gps(config.gps.port, config.gps.baud, put))
+
+    def start(self) -> None:
+        """Begins to read; a part that is not there yet is waited for, for ever."""
+        for reader in self._readers:
+            reader.start()
+
+    def stop(self) -> None:
+        """Lets go of everything."""
+        for reader in self._readers:
+            reader.stop()
+        self.panel.close()
+
+
+def _nfc(port: str, put: Put) -> Reader:
+    from hardware.pn532.poller import CardArrived, NfcEvent, NfcReader, NfcStatus
+
+    def told(event: NfcEvent) -> None:
+        if isinstance(event, CardArrived):
+            put(ev.CardShown(event.uid, event.up_ms))
+        elif isinstance(event, NfcStatus):
+            put(ev.PartSpoke("nfc", event.status))
+
+    return NfcReader(port, told)
+
+
+def _gps(port: str, baud: int, put: Put) -> Reader:
+    from hardware.gps.epoch import GpsFix
+    from hardware.gps.reader import GpsEvent, GpsReader
+
+    def told(event: GpsEvent) -> None:
+        put(fix_event(event) if isinstance(event, GpsFix) else ev.PartSpoke("gps", event.status))
+
+    return GpsReader(port, baud, told)
+
+
+def fix_event(fix: Any) -> ev.Fix:
+    """A receiver's fix (`hardware.gps.epoch.GpsFix`) as the core takes it."""
+    return ev.Fix(
+        up_ms=fix.up_ms,
+        lat=fix.lat,
+        lon=fix.lon,
+        utc_ms=fix.utc_ms,
+        clock_ok=fix.clock_ok,
+        speed_m_s=fix.speed_m_s,
+        course_deg=fix.course_deg,
+        hacc_m=fix.hacc_m,
+        sats=fix.sats,
+    )
+
+
+def _panel(section: PanelSection, folder: Path, put: Put) -> Display:
+    if section.kind == "none":
+        return NoPanel()
+    from hardware.panel.panel import ButtonChanged, Panel
+
+    def told(moved: ButtonChanged) -> None:
+        put(ev.ButtonMoved(moved.name, moved.pressed, moved.up_ms))
+
+    return Panel(_factory(section, folder), told)
+
+
+def _factory(section: PanelSection, folder: Path) -> Any:
+    try:
+        if section.kind == "sim":
+            from hardware.panel.twin import mock_factory
+
+            return mock_factory(folder / section.trace if section.trace else None)
+        from gpiozero.pins.lgpio import LGPIOFactory
+
+        return LGPIOFactory()
+    except (OSError, ImportError) as exc:
+        raise Fault(
+            f"[panel] kind = {section.kind!r} 无法打开：{exc}；请检查接线与 python3-lgpio，或改为 none",
+            f"[panel] kind = {section.kind!r} cannot be opened: {exc}; "
+            "check the pins and python3-lgpio, or use none",
+        ) from exc

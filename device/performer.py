@@ -1,0 +1,199 @@
+"""Does what the agent wants done: journal, panel, link. Decides nothing but what a fault means."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from device.core import effects as ef
+from device.core import events as ev
+from device.journal.errors import JournalCorrupt, JournalError, RottenRow
+from device.journal.journal import Journal
+from device.journal.logs import Slice
+from device.link.mqtt import MqttLink
+from device.parts import Display
+from wire import topics
+from wire.batch import encode_batch, encode_record
+from wire.chain import Signer, signed_text, walk
+from wire.records import Checkin, Crew, Record, Stream, Track
+
+OWED = 1_440
+"""Records kept in memory while the journal takes none: a day of track segments."""
+
+TIED = (ef.Signal, ef.Save, ef.Light)
+"""What follows a record because of it, and must not happen when the record was not kept."""
+
+log = logging.getLogger("xunkong.device")
+
+
+class Performer:
+    """One run's hands. `perform` gives back what the agent must hear of it at once."""
+
+    def __init__(
+        self,
+        unit: str,
+        journal: Journal,
+        panel: Display,
+        link: MqttLink,
+        signer: Signer,
+        put: Callable[[ev.Event], None],
+    ) -> None:
+        self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
+        self._signer, self._put = signer, put
+        self._owed: deque[Record] = deque(maxlen=OWED)
+        self._told: list[ev.Event] = []
+        self._said = ""
+        self._table: dict[type, Callable[[Any], None]] = {
+            ef.Keep: self._keep,
+            ef.Signal: lambda effect: self._panel.signal(effect.pattern),
+            ef.Light: lambda effect: self._panel.trouble(effect.trouble),
+            ef.KeepFix: lambda effect: self._journal.keep_fix(msgspec.json.encode(effect.fix)),
+            ef.CloseSegment: self._close_segment,
+            ef.Sync: self._sync,
+            ef.Publish: self._publish,
+            ef.SendBatch: self._send,
+            ef.Acknowledge: self._acknowledge,
+            ef.Prune: self._prune,
+            ef.BeginLog: self._begin_log,
+            ef.Save: self._save,
+        }
+
+    def perform(self, effects: Sequence[ef.Effect]) -> list[ev.Event]:
+        """Performs `effects` in order. Raises `JournalCorrupt`: the journal must be opened anew."""
+        self._told = []
+        failed = False
+        for effect in effects:
+            if failed and isinstance(effect, TIED):
+                continue
+            failed = not self._try(effect)
+        return self._told
+
+    def _try(self, effect: ef.Effect) -> bool:
+        try:
+            self._table[type(effect)](effect)
+        except JournalCorrupt:
+            raise
+        except JournalError as exc:
+            self._failed(effect, exc)
+            return False
+        return True
+
+    def _failed(self, effect: ef.Effect, exc: JournalError) -> None:
+        self._say(exc)
+        record = effect.record if isinstance(effect, ef.Keep | ef.CloseSegment) else None
+        if record is not None and not isinstance(record, Checkin | Crew):
+            self._owed.append(record)
+        self._told.append(ev.KeepFailed(record, str(exc)))
+
+    def _say(self, exc: JournalError) -> None:
+        """One line per fault, not one per record: a log must not fill the card that is full."""
+        if str(exc) != self._said:
+            self._said = str(exc)
+            log.error("%s", exc)
+
+    # Journal
+
+    def _keep(self, effect: ef.Keep) -> None:
+        self._pay()
+        self._told.append(self._append("event", encode_record(effect.record)))
+
+    def _close_segment(self, effect: ef.CloseSegment) -> None:
+        self._pay()
+        entry = self._journal.append_segment(encode_record(effect.record))
+        self._told.append(ev.Kept("track", entry.log, entry.seq, durable=False))
+
+    def settle(self) -> list[ev.Event]:
+        """Appends what could not be kept before, if the journal takes it now."""
+        self._told = []
+        try:
+            self._pay()
+        except JournalCorrupt:
+            raise
+        except JournalError as exc:
+            self._say(exc)
+        return self._told
+
+    def _pay(self) -> None:
+        """An owed segment leaves the open fixes alone: they may hold newer ones."""
+        while self._owed:
+            owed = self._owed[0]
+            self._told.append(
+                self._append("track" if isinstance(owed, Track) else "event", encode_record(owed))
+            )
+            self._owed.popleft()
+
+    def _append(self, stream: Stream, raw: bytes) -> ev.Kept:
+        entry = self._journal.append(stream, raw)
+        return ev.Kept(entry.stream, entry.log, entry.seq, durable=stream == "event")
+
+    def _sync(self, effect: ef.Sync) -> None:
+        del effect
+        self._journal.sync()
+        current = self._journal.logs("track")[-1]
+        self._told.append(ev.Synced(current.log, current.last))
+
+    def _prune(self, effect: ef.Prune) -> None:
+        self._journal.prune(effect.utc_ms, effect.keep_days)
+
+    def _save(self, effect: ef.Save) -> None:
+        self._journal.put_setting(effect.name, effect.value)
+        self._told.append(ev.Saved(effect.name))
+
+    def _acknowledge(self, effect: ef.Acknowledge) -> None:
+        self._journal.acknowledge(effect.stream, effect.log, effect.next, effect.store)
+
+    def _begin_log(self, effect: ef.BeginLog) -> None:
+        self._told.append(ev.LogBegan(effect.stream, self._journal.new_log(effect.stream)))
+
+    # Link
+
+    def _publish(self, effect: ef.Publish) -> None:
+        self._link.publish(effect.topic, effect.payload, effect.qos, effect.retain, effect.token)
+
+    def _send(self, effect: ef.SendBatch) -> None:
+        found = self._read(effect)
+        if found is None:
+            self._put(ev.Dispatched(effect.token, effect.first, None, 0))
+            return
+        payload = self._batch(found)
+        topic = topics.log(self._unit, found.stream)
+        if self._link.publish(topic, payload, 1, False, effect.token):
+            last = found.first + len(found.raws) - 1
+            self._put(ev.Dispatched(effect.token, found.first, last, len(payload)))
+
+    def _batch(self, found: Slice) -> bytes:
+        h_last = walk(found.prev, found.raws)[-1]
+        text = signed_text(
+            self._unit,
+            found.stream,
+            found.log,
+            found.first,
+            found.prev,
+            len(found.raws),
+            h_last,
+        )
+        return encode_batch(found.log, found.first, found.prev, found.raws, self._signer.sign(text))
+
+    def _read(self, effect: ef.SendBatch) -> Slice | None:
+        """What is to be sent; rows that have rotted are taken out of the way, and told of."""
+        while True:
+            try:
+                return self._journal.read(
+                    effect.stream,
+                    effect.log,
+                    effect.first,
+                    max_count=effect.max_count,
+                    max_bytes=effect.max_bytes,
+                )
+            except RottenRow as exc:
+                log.error("%s; it is set aside, and declared as dropped", exc)
+                self._set_rotten_aside(effect, exc.seq)
+
+    def _set_rotten_aside(self, effect: ef.SendBatch, seq: int) -> None:
+        stream = effect.stream
+        first, last, h_last = self._journal.seal_rotten(stream, effect.log, seq)
+        self._told.append(ev.Rotted(stream, effect.log, first, last, h_last))
+        if self._journal.logs(stream)[-1].log == effect.log:
+            self._told.append(ev.LogBegan(stream, self._journal.new_log(stream)))

@@ -1,0 +1,188 @@
+"""The loop: an event from the inbox, the core's word on it, the effects done; one thread, no waiting.
+
+Threads of a unit: this one owns agent and journal; the parts' (GPS, NFC, panel, gpiozero) and
+paho's only put events into the inbox.
+"""
+
+import logging
+import random
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from device import system
+from device.config import DeviceConfig, journal_path
+from device.core import events as ev
+from device.core.agent import Agent
+from device.core.effects import Effect
+from device.core.station import Identity, Means
+from device.inbox import Inbox
+from device.journal.errors import JournalCorrupt, JournalError
+from device.journal.journal import Journal, nothing
+from device.link.mqtt import MqttLink
+from device.memory import begin_run, end_run, recall
+from device.parts import Parts
+from device.performer import Performer
+from wire.chain import NoKeys
+
+TICK_S = 0.25
+MEASURE_S = 10.0
+REOPEN_S = 5.0
+REOPEN_PAUSE_S = 0.5
+FLOOR_MS = 1_767_225_600_000
+"""2026-01-01: no clock is believed that says less."""
+
+log = logging.getLogger("xunkong.device")
+
+
+class Runner:
+    """One unit's process. `reached` is called at the journal's named points."""
+
+    def __init__(
+        self,
+        config: DeviceConfig,
+        path: Path,
+        version: str,
+        reached: Callable[[str], None] = nothing,
+    ) -> None:
+        self._config, self._reached = config, reached
+        self._journal_path = journal_path(path, config)
+        self._identity = Identity(config.unit.id, config.unit.role, system.boot_id(), version)
+        self._inbox = Inbox()
+        self._parts = Parts(config, path.parent, self._inbox.put)
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set. A journal found damaged is set aside, and work goes on."""
+        self._parts.start()
+        suspect = False
+        try:
+            while not stop.is_set():
+                journal = self._open(suspect, stop)
+                if journal:
+                    suspect = self._serve(journal, stop)
+        finally:
+            self._parts.stop()
+
+    def _open(self, suspect: bool, stop: threading.Event) -> Journal | None:
+        """The journal; while it cannot be opened the panel says so, and no tap is taken."""
+        while not stop.is_set():
+            try:
+                return Journal.open(self._journal_path, suspect=suspect, reached=self._reached)
+            except JournalError as exc:
+                log.error("%s; tried again in %.0f s", exc, REOPEN_S)
+                self._refuse_taps(REOPEN_S)
+        return None
+
+    def _refuse_taps(self, for_s: float) -> None:
+        self._parts.panel.trouble(True)
+        self._parts.panel.signal("storage_failing")
+        until_s = time.monotonic() + for_s
+        while (left_s := until_s - time.monotonic()) > 0:
+            if isinstance(self._inbox.take(min(left_s, TICK_S)), ev.CardShown):
+                self._parts.panel.signal("storage_failing")
+
+    def _serve(self, journal: Journal, stop: threading.Event) -> bool:
+        """Works on `journal` until `stop`; True when it was found damaged and must be opened anew."""
+        try:
+            shift = _Run(self._config, self._identity, journal, self._parts, self._inbox)
+            shift.work(stop)
+        except JournalCorrupt as exc:
+            log.error("%s", exc)
+            self._parts.panel.signal("storage_failing")
+            stop.wait(REOPEN_PAUSE_S)
+            return True
+        finally:
+            _close(journal)
+        return False
+
+
+def _close(journal: Journal) -> None:
+    try:
+        journal.close()
+    except JournalError as exc:
+        log.error("%s", exc)
+
+
+class _Run:
+    """From an opened journal to its closing: one agent, one link."""
+
+    def __init__(
+        self,
+        config: DeviceConfig,
+        identity: Identity,
+        journal: Journal,
+        parts: Parts,
+        inbox: Inbox,
+    ) -> None:
+        self._journal, self._inbox, self._boot = journal, inbox, identity.boot
+        self._folder = journal.path.parent
+        self._memory = recall(journal, begin_run(journal, identity.boot))
+        self._agent = Agent(identity, self._memory, _means())
+        self._link = MqttLink(
+            config.unit.id, config.brokers(), inbox.put, self._agent.will, random.random
+        )
+        self._performer = Performer(
+            config.unit.id, journal, parts.panel, self._link, NoKeys(), inbox.put
+        )
+        self._measured_s = self._ticked_s = 0.0
+
+    def work(self, stop: threading.Event) -> None:
+        self._do(self._agent.start(self._memory, system.now()))
+        self._tell_of_salvage()
+        self._link.start()
+        try:
+            while not stop.is_set():
+                event = self._inbox.take(TICK_S)
+                if event is not None:
+                    self._happened(event)
+                self._chores(time.monotonic())
+            self._finish()
+        finally:
+            self._link.stop()
+
+    def _tell_of_salvage(self) -> None:
+        aside = self._journal.opening.set_aside
+        if aside:
+            self._happened(ev.PartSpoke("journal", f"damaged; set aside as {aside.name}"))
+
+    def _finish(self) -> None:
+        self._do(self._agent.stop(system.now()))
+        end_run(self._journal, self._boot)
+
+    def _chores(self, now_s: float) -> None:
+        if now_s - self._ticked_s >= TICK_S:
+            self._ticked_s = now_s
+            self._hear(self._performer.settle())
+            self._happened(ev.Tick())
+        if now_s - self._measured_s >= MEASURE_S:
+            self._measured_s = now_s
+            self._happened(system.measure(self._folder))
+            heard = system.system_clock()
+            if heard:
+                self._happened(heard)
+
+    def _happened(self, event: ev.Event) -> None:
+        self._do(self._agent.handle(event, system.now()))
+
+    def _do(self, effects: list[Effect]) -> None:
+        self._hear(self._performer.perform(effects))
+
+    def _hear(self, told: list[ev.Event]) -> None:
+        """Lets the agent hear at once what came of its effects."""
+        waiting = deque(told)
+        while waiting:
+            effects = self._agent.handle(waiting.popleft(), system.now())
+            waiting.extend(self._performer.perform(effects))
+
+
+def _means() -> Means:
+    return Means(
+        jitter=random.random,
+        nonce=lambda: secrets.token_hex(16),
+        signer=NoKeys(),
+        verifier=NoKeys(),
+        floor_ms=FLOOR_MS,
+    )

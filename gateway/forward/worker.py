@@ -1,0 +1,73 @@
+"""The forward process: a thread per sink, each with its own pump and connection; this one only waits."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from sqlalchemy.exc import DBAPIError
+
+from gateway.config import GatewayConfig, SinkSection
+from gateway.forward.backoff import Backoff
+from gateway.forward.cloudevents import CloudEventsSink
+from gateway.forward.pump import Commits, Pump, StopAsked
+from gateway.store.open import Store, fault
+
+IDLE_S = 1.0
+
+log = logging.getLogger("xunkong.forward")
+
+
+class Forwarder:
+    """Forwards to every sink of the configuration until `stop` is set."""
+
+    def __init__(self, config: GatewayConfig, store: Store, reached: Callable[[str], None]) -> None:
+        self._config, self._store, self._reached = config, store, reached
+
+    def run(self, stop: threading.Event) -> None:
+        """Returns once `stop` is set. What a pump could not foresee ends all, and is raised here."""
+        died: list[BaseException] = []
+        threads = [
+            threading.Thread(
+                target=self._guard, args=(sink, stop, died), name=f"sink-{sink.name}", daemon=True
+            )
+            for sink in self._config.sink
+        ]
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        for thread in threads:
+            thread.join(timeout=self._longest_s())
+        if died:
+            raise died[0]
+
+    def _longest_s(self) -> float:
+        return max(sink.timeout_s for sink in self._config.sink) + 2
+
+    def _guard(
+        self, section: SinkSection, stop: threading.Event, died: list[BaseException]
+    ) -> None:
+        try:
+            self._pump(section, stop)
+        except StopAsked:
+            return
+        except BaseException as exc:
+            died.append(exc)
+            stop.set()
+            raise
+
+    def _pump(self, section: SinkSection, stop: threading.Event) -> None:
+        """The sink's thread: it touches its pump, its connection, and the store."""
+        sink = CloudEventsSink(section)
+        pump = Pump(section.name, sink, self._store, stop, self._reached)
+        commits = Commits(self._store)
+        trouble = Backoff(0.2, 5.0)
+        while not stop.is_set():
+            try:
+                while not stop.is_set() and pump.step():
+                    trouble.reset()
+                pump.retry_parked()
+                commits.wait(stop, IDLE_S)
+            except DBAPIError as exc:
+                log.error("%s; nothing moves until then", fault(self._config.store.url, exc))
+                stop.wait(trouble.wait_s())
+        commits.close()

@@ -1,0 +1,37 @@
+"""How the gateway's answers look in a terminal."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from gateway.lookup import UnitRow
+from wire.words import Language, Words
+
+
+def utc(at_s: float, zone: ZoneInfo) -> str:
+    """A moment in the site's zone, with its offset."""
+    return datetime.fromtimestamp(at_s, zone).isoformat(sep=" ", timespec="seconds")
+
+
+def unit_line(row: UnitRow, language: Language) -> str:
+    """One unit on one line."""
+    here = Words("在线", "online") if row.online else Words("离线", "OFFLINE")
+    queue = " ".join(f"{name} {count}" for name, count in row.queue.items())
+    parts = [
+        f"{row.unit:<16}",
+        f"{here.say(language):<8}",
+        _position(row, language),
+        f"{Words('班组', 'crew').say(language)} {','.join(row.crew) or '-'}",
+        f"{Words('待传', 'queue').say(language)} {queue or '-'}",
+        f"{Words('时钟', 'clock').say(language)} {row.clock or '-'}",
+        f"{Words('配置', 'config').say(language)} {row.config or '-'}/{row.config_wanted or '-'}",
+    ]
+    if row.broken:
+        parts.append(f"{Words('异常', 'broken').say(language)}: {'; '.join(row.broken)}")
+    return "  ".join(parts)
+
+
+def _position(row: UnitRow, language: Language) -> str:
+    if row.lat is None or row.lon is None:
+        return Words("无位置", "no position").say(language)
+    age = Words(f"{row.fix_age_s} 秒前", f"{row.fix_age_s} s ago").say(language)
+    return f"{row.lat:.6f},{row.lon:.6f} ({age})"

@@ -1,0 +1,71 @@
+"""`xunkong gateway run`: the gateway's processes for a small site, each started again when it ends."""
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from gateway.forward.backoff import Backoff
+
+WORKERS = ("ingest", "forward")
+STEADY_S = 30.0
+END_S = 10.0
+
+log = logging.getLogger("xunkong.gateway")
+
+
+class Supervisor:
+    """Keeps one process of each kind running on the configuration at `path`."""
+
+    def __init__(self, path: Path, workers: tuple[str, ...] = WORKERS) -> None:
+        self._path = path
+        self._children = [_Child(name, path) for name in workers]
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set; then ends them all."""
+        try:
+            while not stop.is_set():
+                for child in self._children:
+                    child.look_after(time.monotonic())
+                stop.wait(0.1)
+        finally:
+            for child in self._children:
+                child.ask_to_end()
+            for child in self._children:
+                child.end()
+
+
+class _Child:
+    def __init__(self, name: str, path: Path) -> None:
+        self._name = name
+        self._command = [sys.executable, "-m", "xunkong", "gateway", name, "--config", str(path)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._backoff = Backoff(0.2, 30.0)
+        self._started_s = self._start_at_s = 0.0
+
+    def look_after(self, now_s: float) -> None:
+        if self._process and self._process.poll() is not None:
+            if now_s - self._started_s > STEADY_S:
+                self._backoff.reset()
+            wait_s = self._backoff.wait_s()
+            code = self._process.returncode
+            log.error("%s ended (%s); started again in %.1f s", self._name, code, wait_s)
+            self._process, self._start_at_s = None, now_s + wait_s
+        if self._process is None and now_s >= self._start_at_s:
+            self._started_s = now_s
+            self._process = subprocess.Popen(self._command)
+
+    def ask_to_end(self) -> None:
+        if self._process:
+            self._process.terminate()
+
+    def end(self) -> None:
+        if self._process is None:
+            return
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,128 @@
+"""A unit's desired configuration: read from TOML, checked, numbered, kept; ingest publishes it."""
+
+import time
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from gateway.store.open import Store
+from gateway.store.schema import configs
+from wire import codec, topics
+from wire.chain import Signer
+from wire.limits import Name, Uid
+from wire.orders import Badge, ConfigMessage, DutyCard, Place, Sampling, UnitConfig
+from wire.toml import convert, read_toml
+from wire.words import Fault
+
+
+class BadgeEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[badge]]`: a time without an offset is the site's."""
+
+    uid: Uid
+    person: Name
+    role: Name = "officer"
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    revoked: bool = False
+
+
+class UnitFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """The file that `config push` takes; the defaults and bounds are those of `UnitConfig`."""
+
+    checkpoint: Name | None = None
+    repeat_s: float = 10.0
+    duty_window_s: float = 30.0
+    keep_days: float = 7.0
+    badge: list[BadgeEntry] = []
+    place: list[Place] = []
+    duty: list[DutyCard] = []
+    sampling: Sampling = Sampling()
+
+
+def read_unit_file(path: Path, zone: ZoneInfo) -> UnitConfig:
+    """Reads and checks `path`. Raises `Fault`, naming what is wrong and where."""
+    file = read_toml(path, UnitFile)
+    table = {
+        "place": file.checkpoint,
+        "repeat_s": file.repeat_s,
+        "duty_window_s": file.duty_window_s,
+        "keep_days": file.keep_days,
+    }
+    convert(table, UnitConfig, str(path))
+    _once(path, "[[badge]] uid", [badge.uid for badge in file.badge])
+    _once(path, "[[duty]] uid", [duty.uid for duty in file.duty])
+    _once(path, "[[place]] id", [place.id for place in file.place])
+    _known_place(path, file)
+    return UnitConfig(
+        place=file.checkpoint,
+        repeat_s=file.repeat_s,
+        duty_window_s=file.duty_window_s,
+        keep_days=file.keep_days,
+        badges=[_badge(path, badge, zone) for badge in file.badge],
+        places=file.place,
+        duties=file.duty,
+        sampling=file.sampling,
+    )
+
+
+def _once(path: Path, what: str, names: list[str]) -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise Fault(
+            f"{path}：{what} {twice!r} 出现了不止一次；请只留一个",
+            f"{path}: {what} {twice!r} occurs more than once; keep one",
+        )
+
+
+def _known_place(path: Path, file: UnitFile) -> None:
+    if file.checkpoint and file.place and file.checkpoint not in {p.id for p in file.place}:
+        raise Fault(
+            f"{path}：checkpoint {file.checkpoint!r} 不在任何 [[place]] 中；请检查 id",
+            f"{path}: checkpoint {file.checkpoint!r} is none of the [[place]]s; check the id",
+        )
+
+
+def _badge(path: Path, entry: BadgeEntry, zone: ZoneInfo) -> Badge:
+    begin_ms, end_ms = _utc_ms(entry.valid_from, zone), _utc_ms(entry.valid_to, zone)
+    if begin_ms is not None and end_ms is not None and begin_ms >= end_ms:
+        raise Fault(
+            f"{path}：[[badge]] {entry.uid} 的 valid_to 不晚于 valid_from；请改正",
+            f"{path}: [[badge]] {entry.uid}: valid_to is not after valid_from; mend it",
+        )
+    return Badge(entry.uid, entry.person, entry.role, begin_ms, end_ms, entry.revoked)
+
+
+def _utc_ms(moment: datetime | None, zone: ZoneInfo) -> int | None:
+    if moment is None:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return int(aware.timestamp() * 1000)
+
+
+def push(store: Store, unit: str, config: UnitConfig, signer: Signer) -> int:
+    """Keeps `config` as the newest of `unit`; returns its version. Raises `Fault` for no unit's name."""
+    if not topics.is_unit(unit):
+        raise Fault(
+            f"{unit!r} 不是单元名；应为 1–32 个 a-z、0-9 或 -，且不是 gw",
+            f"{unit!r} is no unit's name: 1 to 32 of a-z, 0-9 and -, and not gw",
+        )
+    with store.writing() as connection:
+        query = sa.select(sa.func.max(configs.c.version)).where(configs.c.unit == unit)
+        version = (connection.execute(query).scalar() or 0) + 1
+        message = codec.sign(ConfigMessage(1, unit, version, config), signer)
+        now_ms = time.time_ns() // 1_000_000
+        row = {"unit": unit, "version": version, "body": codec.encode(message)}
+        connection.execute(configs.insert().values(**row, pushed_ms=now_ms))
+    return version
+
+
+def newest(store: Store, unit: str) -> ConfigMessage | None:
+    """What is wanted of `unit`; None where nothing was pushed yet."""
+    query = sa.select(configs.c.body).where(configs.c.unit == unit)
+    with store.reading() as connection:
+        body = connection.execute(query.order_by(configs.c.version.desc())).scalar()
+    return None if body is None else codec.decode(body, ConfigMessage)
