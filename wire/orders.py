@@ -74,7 +74,7 @@ class Sampling(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     """
 
     moving_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
-    rest_s: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    rest_s: Annotated[float, Meta(ge=0.1, le=3600)] = 60.0
     moving_m: Annotated[float, Meta(ge=1, le=1000)] = 15.0
     window_s: Annotated[float, Meta(ge=1, le=120)] = 10.0
     corner_deg: Annotated[float, Meta(ge=1, le=180)] = 20.0
