@@ -1,0 +1,138 @@
+"""Compares what was presented to the units with what the store and the platform have. Pure."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from sim.tapper import Tap
+from wire.batch import decode_record
+from wire.records import Track
+from wire.track import unfold
+
+Received = tuple[int, Mapping[str, Any]]
+"""CLOCK_MONOTONIC ns of receipt, and the CloudEvent."""
+
+
+class UnitTally(Struct, frozen=True):
+    """One unit. What is recorded: taps that beeped, or fixes that the receiver sent.
+
+    `doubled`: one tap or fix under two identities. `redelivered`: one identity more than once.
+    """
+
+    unit: str
+    role: str
+    recorded: int
+    committed: int
+    platform: int
+    lost: int
+    doubled: int
+    redelivered: int
+    no_beep: int = 0
+
+
+class Percentiles(Struct, frozen=True):
+    """Of `n` values in milliseconds; None without any."""
+
+    n: int
+    p50: float | None
+    p99: float | None
+    max: float | None
+
+
+def percentiles(values_ms: Iterable[float]) -> Percentiles:
+    """By nearest rank."""
+    ordered = sorted(values_ms)
+    if not ordered:
+        return Percentiles(0, None, None, None)
+
+    def at(share: float) -> float:
+        rank = max(1, -(-int(share * 100 * len(ordered)) // 10_000))
+        return round(ordered[rank - 1], 2)
+
+    return Percentiles(len(ordered), at(50), at(99), round(ordered[-1], 2))
+
+
+def checkpoint(
+    unit: str,
+    taps: Sequence[Tap],
+    committed: Iterable[Mapping[str, Any]],
+    received: Iterable[Received],
+) -> UnitTally:
+    """Taps against check-ins, by badge: each tap has a badge of its own."""
+    kept = {row["record"]["badge"] for row in committed if row["unit"] == unit}
+    identities: dict[str, Counter[str]] = defaultdict(Counter)
+    for _, event in received:
+        if event["source"] == f"/units/{unit}" and event["type"] == "cn.xunkong.checkin.v1":
+            identities[event["data"]["badge"]][event["id"]] += 1
+    beeped = [tap.uid for tap in taps if tap.beep_ns is not None]
+    return UnitTally(
+        unit=unit,
+        role="checkpoint",
+        recorded=len(beeped),
+        committed=sum(uid in kept for uid in beeped),
+        platform=sum(uid in identities for uid in beeped),
+        lost=sum(uid not in kept or uid not in identities for uid in beeped),
+        doubled=sum(len(ids) > 1 for ids in identities.values()),
+        redelivered=sum(count - 1 for ids in identities.values() for count in ids.values()),
+        no_beep=len(taps) - len(beeped),
+    )
+
+
+def vehicle(
+    unit: str,
+    sent_utc_ms: Sequence[int],
+    committed: Iterable[Mapping[str, Any]],
+    received: Iterable[Received],
+) -> UnitTally:
+    """Fixes by the receiver's time: each epoch has a time of its own."""
+    kept: set[int] = set()
+    for row in committed:
+        if row["unit"] == unit:
+            kept.update(_times(row["record"]))
+    tracks = {}
+    requests: Counter[str] = Counter()
+    for _, event in received:
+        if event["source"] == f"/units/{unit}" and event["type"] == "cn.xunkong.track.v1":
+            requests[event["id"]] += 1
+            tracks[event["id"]] = _times(event["data"])
+    arrived = Counter(at_ms for times in tracks.values() for at_ms in times)
+    return UnitTally(
+        unit=unit,
+        role="vehicle",
+        recorded=len(sent_utc_ms),
+        committed=sum(at_ms in kept for at_ms in sent_utc_ms),
+        platform=sum(at_ms in arrived for at_ms in sent_utc_ms),
+        lost=sum(at_ms not in kept or at_ms not in arrived for at_ms in sent_utc_ms),
+        doubled=sum(count > 1 for count in arrived.values()),
+        redelivered=sum(count - 1 for count in requests.values()),
+    )
+
+
+def _times(record: Mapping[str, Any]) -> list[int]:
+    track = decode_record(json.dumps(record).encode())
+    if not isinstance(track, Track):
+        return []
+    return [fix.at_ms for fix in unfold(track) if fix.at_ms is not None]
+
+
+def tap_to_beep(taps: Iterable[Tap]) -> Percentiles:
+    """From `present` to the buzzer pin's edge."""
+    return percentiles(
+        (tap.beep_ns - tap.presented_ns) / 1e6 for tap in taps if tap.beep_ns is not None
+    )
+
+
+def tap_to_platform(taps: Iterable[Tap], received: Iterable[Received], calm: bool) -> Percentiles:
+    """From `present` to the platform's receipt, for the taps that were `calm`, or for the others."""
+    first: dict[str, int] = {}
+    for received_ns, event in received:
+        if event["type"] == "cn.xunkong.checkin.v1":
+            first.setdefault(event["data"]["badge"], received_ns)
+    return percentiles(
+        (first[tap.uid] - tap.presented_ns) / 1e6
+        for tap in taps
+        if tap.calm is calm and tap.uid in first
+    )

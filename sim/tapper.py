@@ -1,0 +1,87 @@
+"""Officers at a checkpoint: each tap a badge of its own, held until the beep, with the times of both."""
+
+import json
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from hardware.pn532.twin import Pn532Twin
+
+BEEP_WAIT_S = 2.0
+LOOK_S = 0.001
+AWAY_S = 0.12
+"""Between two taps the field is empty for at least as long as the reader needs to notice."""
+
+BUZZER = "GPIO18"
+
+
+class Tap(Struct):
+    """A badge held to the reader: CLOCK_MONOTONIC ns; `beep_ns` None: there was none."""
+
+    unit: str
+    uid: str
+    presented_ns: int
+    beep_ns: int | None = None
+    calm: bool = True
+    """Whether broker and unit were there from the tap to its arrival."""
+
+
+class Trace:
+    """The panel's trace, read as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open(encoding="ascii")
+        self._rest = ""
+
+    def beep_after(self, after_ns: int, wait_s: float) -> int | None:
+        """CLOCK_MONOTONIC ns of the buzzer's first rising edge after `after_ns`, None within `wait_s`."""
+        until_s = time.monotonic() + wait_s
+        while time.monotonic() < until_s:
+            for edge in self._edges():
+                if edge["pin"] == BUZZER and edge["value"] and edge["mono_ns"] >= after_ns:
+                    return int(edge["mono_ns"])
+            time.sleep(LOOK_S)
+        return None
+
+    def _edges(self) -> list[dict[str, Any]]:
+        *lines, self._rest = (self._rest + self._file.read()).split("\n")
+        return [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Tapper:
+    """Taps at one checkpoint, one after another."""
+
+    def __init__(self, unit: str, reader: Pn532Twin, trace: Path, seed: int) -> None:
+        self._unit, self._reader = unit, reader
+        self._trace = Trace(trace)
+        self._dice = random.Random(seed)
+        self.taps: list[Tap] = []
+
+    def new_badge(self) -> str:
+        """A UID that nobody has used."""
+        return f"04{len(self.taps):06x}{self._dice.randrange(1 << 24):06x}"
+
+    def tap(self, uid: str, wait_s: float = BEEP_WAIT_S) -> Tap:
+        """Holds `uid` to the reader until it beeps, takes it away, and leaves the field empty for a moment."""
+        tap = Tap(self._unit, uid, self._reader.present(uid))
+        self.taps.append(tap)
+        tap.beep_ns = self._trace.beep_after(tap.presented_ns, wait_s)
+        self._reader.remove(uid)
+        time.sleep(AWAY_S)
+        return tap
+
+    def keep_tapping(self, stop: threading.Event, pause_s: tuple[float, float]) -> None:
+        """Taps until `stop` is set, pausing by chance between the two bounds."""
+        while not stop.is_set():
+            self.tap(self.new_badge())
+            stop.wait(self._dice.uniform(*pause_s))
+
+    def close(self) -> None:
+        self._trace.close()
