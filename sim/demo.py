@@ -22,7 +22,7 @@ from hardware.pn532.twin import Pn532Twin
 from sim import tally
 from sim.city import City, Unit, wait_for
 from sim.show import Show
-from sim.tapper import Tapper
+from sim.tapper import Tapper, badge
 from wire.chain import NoKeys
 from wire.orders import Badge, Place, Sampling, UnitConfig
 from wire.words import Fault, Language, Words
@@ -33,6 +33,10 @@ AROUND_S = 10.0
 LEAST_S = 15.0
 PAUSE_S = (0.15, 0.5)
 DRAIN_S = 60.0
+LAST_EPOCH_S = 0.5
+ROSTER = 2_000
+"""Badges that the checkpoints know; one in ten officers taps with another."""
+
 EVERY_FIX = Sampling(moving_s=0.1, rest_s=0.1)
 """So that each epoch of the receiver can be looked for at the platform."""
 
@@ -210,7 +214,7 @@ class Demo:
 
     def _configure(self, unit: Unit) -> None:
         place = Place(unit.name, unit.name, 27.2418, 111.4725)
-        known = [Badge(f"04{n:06x}000000", f"p-{n:05d}") for n in range(10)]
+        known = [Badge(badge(n), f"p-{n:05d}") for n in range(ROSTER) if n % 10]
         config = UnitConfig(place=unit.name, badges=known, places=[place], sampling=EVERY_FIX)
         push(self._city.store, unit.name, config, NoKeys())
 
@@ -328,7 +332,8 @@ class Demo:
         for checkpoint in self._checkpoints:
             checkpoint.pause()
         for vehicle in self._vehicles:
-            vehicle.twin.stop()
+            vehicle.twin.silence()
+        time.sleep(LAST_EPOCH_S)
         for vehicle in self._vehicles:
             vehicle.unit.program.stop()
             vehicle.unit.program.start()

@@ -10,7 +10,10 @@ from msgspec import Struct
 from sim.tapper import Tap
 from wire.batch import decode_record
 from wire.records import Track
-from wire.track import unfold
+from wire.track import TrackFix, unfold
+
+UNDATED_MS = 400
+"""How far a fix that was dated afterwards may be from its epoch."""
 
 Received = tuple[int, Mapping[str, Any]]
 """CLOCK_MONOTONIC ns of receipt, and the CloudEvent."""
@@ -88,34 +91,50 @@ def vehicle(
     received: Iterable[Received],
 ) -> UnitTally:
     """Fixes by the receiver's time: each epoch has a time of its own."""
-    kept: set[int] = set()
-    for row in committed:
-        if row["unit"] == unit:
-            kept.update(_times(row["record"]))
-    tracks = {}
+    kept = [row["record"] for row in committed if row["unit"] == unit]
     requests: Counter[str] = Counter()
+    tracks: dict[str, Mapping[str, Any]] = {}
     for _, event in received:
         if event["source"] == f"/units/{unit}" and event["type"] == "cn.xunkong.track.v1":
             requests[event["id"]] += 1
-            tracks[event["id"]] = _times(event["data"])
-    arrived = Counter(at_ms for times in tracks.values() for at_ms in times)
+            tracks[event["id"]] = event["data"]
+    in_store = _matched(sent_utc_ms, kept)
+    at_platform = _matched(sent_utc_ms, tracks.values())
     return UnitTally(
         unit=unit,
         role="vehicle",
         recorded=len(sent_utc_ms),
-        committed=sum(at_ms in kept for at_ms in sent_utc_ms),
-        platform=sum(at_ms in arrived for at_ms in sent_utc_ms),
-        lost=sum(at_ms not in kept or at_ms not in arrived for at_ms in sent_utc_ms),
-        doubled=sum(count > 1 for count in arrived.values()),
+        committed=len(in_store),
+        platform=len(at_platform),
+        lost=sum(not (at in in_store and at in at_platform) for at in sent_utc_ms),
+        doubled=sum(count > 1 for count in at_platform.values()),
         redelivered=sum(count - 1 for count in requests.values()),
     )
 
 
-def _times(record: Mapping[str, Any]) -> list[int]:
+def _matched(sent_utc_ms: Sequence[int], records: Iterable[Mapping[str, Any]]) -> Counter[int]:
+    """How often each epoch that was sent is among the fixes of `records`.
+
+    A fix that was kept before the unit had a clock is dated by what its record says of it later.
+    """
+    found: Counter[int] = Counter()
+    undated: list[int] = []
+    for record in records:
+        for fix in _fixes(record):
+            if fix.at_ms is not None:
+                found[fix.at_ms] += 1
+            elif record["at_ms"] is not None:
+                undated.append(record["at_ms"] - record["up_ms"] + fix.up_ms)
+    for at_ms in undated:
+        left = [sent for sent in sent_utc_ms if sent not in found]
+        nearest = min(left, key=lambda sent: abs(sent - at_ms), default=at_ms)
+        found[nearest if abs(nearest - at_ms) <= UNDATED_MS else at_ms] += 1
+    return Counter({at_ms: count for at_ms, count in found.items() if at_ms in set(sent_utc_ms)})
+
+
+def _fixes(record: Mapping[str, Any]) -> list[TrackFix]:
     track = decode_record(json.dumps(record).encode())
-    if not isinstance(track, Track):
-        return []
-    return [fix.at_ms for fix in unfold(track) if fix.at_ms is not None]
+    return list(unfold(track)) if isinstance(track, Track) else []
 
 
 def tap_to_beep(taps: Iterable[Tap]) -> Percentiles:

@@ -30,6 +30,11 @@ class Tap(Struct):
     """Whether broker and unit were there from the tap to its arrival."""
 
 
+def badge(number: int) -> str:
+    """The UID of badge `number` (7 bytes, as of an NTAG)."""
+    return f"04{number:012x}"
+
+
 class Trace:
     """The panel's trace, read as it grows."""
 
@@ -65,8 +70,8 @@ class Tapper:
         self.taps: list[Tap] = []
 
     def new_badge(self) -> str:
-        """A UID that nobody has used."""
-        return f"04{len(self.taps):06x}{self._dice.randrange(1 << 24):06x}"
+        """A UID that nobody has used at this checkpoint."""
+        return badge(len(self.taps))
 
     def tap(self, uid: str, wait_s: float = BEEP_WAIT_S) -> Tap:
         """Holds `uid` to the reader until it beeps, takes it away, and leaves the field empty for a moment."""

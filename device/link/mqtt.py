@@ -60,6 +60,7 @@ class MqttLink:
         self._jitter = jitter
         self._stop = threading.Event()
         self._tokens: dict[int, int] = {}
+        self._early: set[int] = set()
         self._tokens_lock = threading.Lock()
         self._client: Client | None = None
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -79,15 +80,24 @@ class MqttLink:
         self._thread.join(timeout=5)
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool, token: int) -> bool:
-        """Hands a message over; `Handed(token)` comes when the broker took it (QoS 1)."""
+        """Hands a message over; `Handed(token)` comes when it was sent (QoS 0) or taken (QoS 1).
+
+        No lock of ours is held over paho's call: its thread calls back with its own locks held.
+        """
         client = self._client
         if client is None or not client.is_connected():
             return False
+        info = client.publish(topic, payload, qos=qos, retain=retain)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
         with self._tokens_lock:
-            info = client.publish(topic, payload, qos=qos, retain=retain)
-            if qos and info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            early = info.mid in self._early
+            self._early.discard(info.mid)
+            if not early:
                 self._tokens[info.mid] = token
-        return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        if early:
+            self._put(Handed(token))
+        return True
 
     # The thread: it touches the client and the inbox, nothing else of ours
 
@@ -154,6 +164,7 @@ class MqttLink:
             held.why = held.why or f"{broker}: {code}"
             with self._tokens_lock:
                 self._tokens.clear()
+                self._early.clear()
 
         client.on_connect = connected
         client.on_subscribe = subscribed
@@ -171,6 +182,8 @@ class MqttLink:
         del client
         with self._tokens_lock:
             token = self._tokens.pop(mid, None)
+            if token is None:
+                self._early.add(mid)
         if token is not None:
             self._put(Handed(token))
 

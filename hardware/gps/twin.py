@@ -76,10 +76,15 @@ class GpsTwin:
             self.plug()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends within two seconds, and takes the port away."""
+    def silence(self) -> None:
+        """Ends the playing within two seconds; the port stays."""
         self._stop.set()
-        self._thread.join(timeout=2)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=2)
+
+    def stop(self) -> None:
+        """Ends the playing, and takes the port away."""
+        self.silence()
         self.unplug()
 
     def plug(self, link: Path | str | None = None) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import gpiozero
 import msgspec
 
-from hardware.panel.patterns import PATTERNS, Steps
+from hardware.panel.patterns import PATTERNS, Step, Steps
 
 BUTTON_PINS = {"sos": 5, "ack": 6}
+GAP_S = 0.03
 BUZZER_PIN, GREEN_PIN, RED_PIN = 18, 23, 24
 
 
@@ -30,7 +31,8 @@ class ButtonChanged(msgspec.Struct, frozen=True):
 class Panel:
     """The panel's pins. `put` gets button events from gpiozero's threads.
 
-    `signal` switches the first step's pins before it returns; a thread of the panel plays the rest.
+    `signal` switches the first step's pins before it returns; a thread of the panel plays the rest. A
+    signal that is still sounding gives way to the next after a short silence.
     """
 
     def __init__(self, factory: Any, put: Callable[[ButtonChanged], None]) -> None:
@@ -62,12 +64,16 @@ class Panel:
 
     def signal(self, pattern: str) -> None:
         """Begins a pattern; one that is under way gives way to it. Raises KeyError for no such pattern."""
-        first, *rest = PATTERNS[pattern]
         with self._lock:
+            first, *rest = self._parted(PATTERNS[pattern])
             self._set(first.sound, first.green, first.red)
             self._rest = tuple(rest)
             self._until_s = time.monotonic() + first.for_s
             self._lock.notify()
+
+    def _parted(self, steps: Steps) -> Steps:
+        """A signal that comes while the last one sounds is parted from it, so that each is heard."""
+        return (Step(GAP_S), *steps) if self._buzzer.value else steps
 
     def trouble(self, on: bool) -> None:
         """Lights the lasting red light, or puts it out."""
