@@ -31,9 +31,12 @@ AROUND_S = 10.0
 """Of the demo's time goes to starting, draining and counting."""
 
 LEAST_S = 15.0
-PAUSE_S = (0.15, 0.5)
+PAUSE_S = (0.05, 0.3)
 DRAIN_S = 60.0
 LAST_EPOCH_S = 0.5
+RESTART_S = 1.0
+"""Nobody taps at a box that has only just got its power back."""
+
 ROSTER = 2_000
 """Badges that the checkpoints know; one in ten officers taps with another."""
 
@@ -206,7 +209,7 @@ class Demo:
             self._configure(unit)
         for unit in self._city.units:
             unit.program.start()
-        if not wait_for(self._all_configured):
+        if not wait_for(self._all_ready):
             raise Fault(
                 f"单元未能在 30 秒内就绪；见 {self._city.folder}",
                 f"the units were not ready within 30 s: {self._city.rows()}",
@@ -218,12 +221,13 @@ class Demo:
         config = UnitConfig(place=unit.name, badges=known, places=[place], sampling=EVERY_FIX)
         push(self._city.store, unit.name, config, NoKeys())
 
-    def _all_configured(self) -> bool:
-        rows = self._city.rows()
+    def _all_ready(self) -> bool:
+        """Every unit uses its configuration, and the gateway has what it has written so far."""
+        rows, booted = self._city.rows(), {row["unit"] for row in self._city.committed("boot")}
         return all(
             row.online and row.config is not None and row.config == row.config_wanted
             for row in (rows[unit.name] for unit in self._city.units)
-        )
+        ) and booted >= {unit.name for unit in self._city.units}
 
     # The patrol
 
@@ -257,13 +261,14 @@ class Demo:
         self._show.progress(
             taps=len(taps),
             beeps=len(beeped),
-            arrived=sum(tap.uid in arrived for tap in taps),
+            arrived=sum((tap.unit, tap.uid) in arrived for tap in taps),
             fixes=sum(len(vehicle.sent_utc_ms) for vehicle in self._vehicles),
         )
 
-    def _arrived(self) -> set[str]:
+    def _arrived(self) -> set[tuple[str, str]]:
+        """Which taps the platform has: unit and badge."""
         return {
-            event["data"]["badge"]
+            (event["source"].removeprefix("/units/"), event["data"]["badge"])
             for _, event in self._city.received()
             if event["type"] == "cn.xunkong.checkin.v1"
         }
@@ -293,7 +298,7 @@ class Demo:
             if tap.presented_ns >= begun_ns - 1_000_000_000
         ]
         mark_ns = time.monotonic_ns()
-        wanted = {tap.uid for tap in disturbed if tap.beep_ns}
+        wanted = {(tap.unit, tap.uid) for tap in disturbed if tap.beep_ns}
         wait_for(lambda: wanted <= self._arrived(), DRAIN_S)
         end_ns = time.monotonic_ns()
         for checkpoint in self._checkpoints:
@@ -316,6 +321,7 @@ class Demo:
         checkpoint.tapper.tap(checkpoint.tapper.new_badge(), wait_s=0.5)
         killer.join()
         unit.program.start()
+        time.sleep(RESTART_S)
         checkpoint.begin()
         self._until_settled(begun_ns)
 
@@ -342,7 +348,7 @@ class Demo:
     def _all_arrived(self) -> bool:
         arrived = self._arrived()
         taps = (tap for checkpoint in self._checkpoints for tap in checkpoint.tapper.taps)
-        if any(tap.beep_ns and tap.uid not in arrived for tap in taps):
+        if any(tap.beep_ns and (tap.unit, tap.uid) not in arrived for tap in taps):
             return False
         return all(t.platform >= t.recorded for t in self._vehicle_tallies())
 
@@ -359,7 +365,7 @@ class Demo:
             tally.checkpoint(c.unit.name, c.tapper.taps, checkins, received)
             for c in self._checkpoints
         ]
-        kept = {row["record"]["badge"] for row in checkins}
+        kept = {(row["unit"], row["record"]["badge"]) for row in checkins}
         return Report(
             units=units,
             recorded=sum(unit.recorded for unit in units),
@@ -369,7 +375,7 @@ class Demo:
             doubled=sum(unit.doubled for unit in units),
             redelivered=sum(unit.redelivered for unit in units),
             no_beep=[
-                {"unit": tap.unit, "uid": tap.uid, "committed": tap.uid in kept}
+                {"unit": tap.unit, "uid": tap.uid, "committed": (tap.unit, tap.uid) in kept}
                 for tap in taps
                 if tap.beep_ns is None
             ],

@@ -146,12 +146,13 @@ def tap_to_beep(taps: Iterable[Tap]) -> Percentiles:
 
 def tap_to_platform(taps: Iterable[Tap], received: Iterable[Received], calm: bool) -> Percentiles:
     """From `present` to the platform's receipt, for the taps that were `calm`, or for the others."""
-    first: dict[str, int] = {}
+    first: dict[tuple[str, str], int] = {}
     for received_ns, event in received:
         if event["type"] == "cn.xunkong.checkin.v1":
-            first.setdefault(event["data"]["badge"], received_ns)
+            unit = event["source"].removeprefix("/units/")
+            first.setdefault((unit, event["data"]["badge"]), received_ns)
     return percentiles(
-        (first[tap.uid] - tap.presented_ns) / 1e6
+        (first[tap.unit, tap.uid] - tap.presented_ns) / 1e6
         for tap in taps
-        if tap.calm is calm and tap.uid in first
+        if tap.calm is calm and (tap.unit, tap.uid) in first
     )

@@ -13,8 +13,9 @@ from hardware.pn532.twin import Pn532Twin
 
 BEEP_WAIT_S = 2.0
 LOOK_S = 0.001
-AWAY_S = 0.12
-"""Between two taps the field is empty for at least as long as the reader needs to notice."""
+SILENCE_S = 0.25
+"""The next officer waits until the box has been silent for longer than any pause within a signal; the
+reader has seen by then that the card is gone."""
 
 BUZZER = "GPIO18"
 
@@ -52,6 +53,14 @@ class Trace:
             time.sleep(LOOK_S)
         return None
 
+    def until_silent(self) -> None:
+        """Returns once the buzzer has not changed for `SILENCE_S`."""
+        since_s = time.monotonic()
+        while time.monotonic() - since_s < SILENCE_S:
+            if any(edge["pin"] == BUZZER for edge in self._edges()):
+                since_s = time.monotonic()
+            time.sleep(LOOK_S)
+
     def _edges(self) -> list[dict[str, Any]]:
         *lines, self._rest = (self._rest + self._file.read()).split("\n")
         return [json.loads(line) for line in lines]
@@ -74,12 +83,12 @@ class Tapper:
         return badge(len(self.taps))
 
     def tap(self, uid: str, wait_s: float = BEEP_WAIT_S) -> Tap:
-        """Holds `uid` to the reader until it beeps, takes it away, and leaves the field empty for a moment."""
+        """Holds `uid` to the reader until it beeps, takes it away, and lets the box finish."""
         tap = Tap(self._unit, uid, self._reader.present(uid))
         self.taps.append(tap)
         tap.beep_ns = self._trace.beep_after(tap.presented_ns, wait_s)
         self._reader.remove(uid)
-        time.sleep(AWAY_S)
+        self._trace.until_silent()
         return tap
 
     def keep_tapping(self, stop: threading.Event, pause_s: tuple[float, float]) -> None:
