@@ -1,7 +1,8 @@
 """What the journal remembers of the runs before, as the agent takes it; and how each run ends."""
 
 import logging
-from typing import Any
+from collections.abc import Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -18,17 +19,31 @@ RECENT = 50
 """Records looked through for check-ins that a repeated tap could belong to."""
 
 log = logging.getLogger("xunkong.device")
+T = TypeVar("T")
+
+
+class _Run(msgspec.Struct):
+    """How a run stands: which boot it belongs to, and whether it came to its end in good order."""
+
+    boot: str
+    clean: bool
+
+
+class _Crew(msgspec.Struct):
+    """The badges that are signed on."""
+
+    crew: tuple[str, ...] = ()
 
 
 def begin_run(journal: Journal, boot: str) -> StopReason:
     """Notes that a run of this boot began; returns why the one before ended."""
-    before = journal.get_setting("run")
+    before = _setting(journal, "run", _Run)
     journal.put_setting("run", {"boot": boot, "clean": False})
     if before is None:
         return "first_start"
-    if before["clean"]:
+    if before.clean:
         return "clean"
-    return "killed" if before["boot"] == boot else "power_cut"
+    return "killed" if before.boot == boot else "power_cut"
 
 
 def end_run(journal: Journal, boot: str) -> None:
@@ -39,14 +54,14 @@ def end_run(journal: Journal, boot: str) -> None:
 def recall(journal: Journal, last_stop: StopReason) -> Memory:
     """Everything that a new run goes on from."""
     heads = [_head(state) for stream in STREAMS for state in journal.logs(stream)]
-    crew = journal.get_setting("crew") or {"crew": []}
+    crew = _setting(journal, "crew", _Crew) or _Crew()
     return Memory(
         heads=heads,
         chain=journal,
         last_stop=last_stop,
-        config=_config(journal.get_setting("config")),
-        crew=tuple(crew["crew"]),
-        open_fixes=tuple(msgspec.json.decode(raw, type=TrackFix) for raw in journal.open_fixes()),
+        config=_setting(journal, "config", ConfigMessage),
+        crew=crew.crew,
+        open_fixes=tuple(_fixes(journal)),
         recent=_recent(journal),
         lost=tuple(Lost(s.stream, s.log, s.first, s.last, s.h_last) for s in journal.opening.lost),
     )
@@ -56,14 +71,22 @@ def _head(state: LogState) -> Head:
     return Head(state.stream, state.log, state.oldest, state.last, state.h, state.next, state.store)
 
 
-def _config(held: Any) -> ConfigMessage | None:
+def _setting(journal: Journal, name: str, kind: type[T]) -> T | None:
+    """A setting; one that is not what was written counts as never put, or no start would succeed."""
     try:
-        return None if held is None else msgspec.convert(held, ConfigMessage)
-    except msgspec.ValidationError as exc:
-        log.error(
-            "the configuration in the journal cannot be read (%s); waiting for a new one", exc
-        )
+        held = journal.get_setting(name)
+        return None if held is None else msgspec.convert(held, kind)
+    except msgspec.DecodeError as exc:
+        log.error("setting %r in the journal cannot be read (%s); going on without it", name, exc)
         return None
+
+
+def _fixes(journal: Journal) -> Iterator[TrackFix]:
+    for raw in journal.open_fixes():
+        try:
+            yield msgspec.json.decode(raw, type=TrackFix)
+        except msgspec.DecodeError as exc:
+            log.error("a fix of the open segment cannot be read (%s); it is left out", exc)
 
 
 def _recent(journal: Journal) -> tuple[Checkin, ...]:

@@ -72,6 +72,7 @@ class Runner:
             try:
                 return Journal.open(self._journal_path, suspect=suspect, reached=self._reached)
             except JournalError as exc:
+                suspect = suspect or isinstance(exc, JournalCorrupt)
                 log.error("%s; tried again in %.0f s", exc, REOPEN_S)
                 self._refuse_taps(REOPEN_S)
         return None

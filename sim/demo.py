@@ -113,7 +113,8 @@ class Checkpoint:
     def pause(self) -> None:
         """Nobody comes by any more; the tap under way is finished."""
         self._stop.set()
-        self._thread.join(timeout=10)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10)
 
     def close(self) -> None:
         self.pause()

@@ -25,6 +25,7 @@ class Platform:
     """The server and its file. `serve` runs until `stop`."""
 
     def __init__(self, port: int, store: Path) -> None:
+        _cut_torn_line(store)
         self._file = store.open("a", encoding="utf-8")
         self._lock = threading.Condition()
         self._mode = "ok"
@@ -92,6 +93,14 @@ class Platform:
         self._counts["events"] += 1
         self._counts["again"] += identity in self._seen
         self._seen.add(identity)
+
+
+def _cut_torn_line(store: Path) -> None:
+    """Takes away what a killed process had not written to its end."""
+    if store.exists():
+        data = store.read_bytes()
+        with store.open("r+b") as file:
+            file.truncate(data.rfind(b"\n") + 1)
 
 
 def _events(body: bytes) -> list[dict[str, Any]]:

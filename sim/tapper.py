@@ -21,11 +21,12 @@ BUZZER = "GPIO18"
 
 
 class Tap(Struct):
-    """A badge held to the reader: CLOCK_MONOTONIC ns; `beep_ns` None: there was none."""
+    """A badge held to the reader, CLOCK_MONOTONIC ns: presented, told by the chip, beeped; None: never."""
 
     unit: str
     uid: str
     presented_ns: int
+    told_ns: int | None = None
     beep_ns: int | None = None
     calm: bool = True
     """Whether broker and unit were there from the tap to its arrival."""
@@ -87,6 +88,7 @@ class Tapper:
         tap = Tap(self._unit, uid, self._reader.present(uid))
         self.taps.append(tap)
         tap.beep_ns = self._trace.beep_after(tap.presented_ns, wait_s)
+        tap.told_ns = self._reader.told_ns(uid)
         self._reader.remove(uid)
         self._trace.until_silent()
         return tap

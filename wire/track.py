@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 from msgspec import Struct
 
@@ -29,7 +30,7 @@ class BadTrack(ValueError):
     """A segment whose columns do not belong together; the text says how."""
 
 
-def columns(fixes: Sequence[TrackFix]) -> dict[str, list[int] | list[int | None]]:
+def columns(fixes: Sequence[TrackFix]) -> dict[str, Any]:
     """The columns of `wire.records.Track` for 1 to 60 fixes, in order of their `up_ms`.
 
     The time differences are those of UTC where every fix has it: a receiver's time is exact, the

@@ -35,11 +35,15 @@ class JournalMissing(JournalError):
     """There is no journal at the path, or no folder to put it in."""
 
 
-class RottenRow(Exception):
+class RottenRow(Fault):
     """A row's bytes no longer give its chain value. `stream`, `log`, `seq` say which."""
 
     def __init__(self, stream: str, log: str, seq: int) -> None:
-        super().__init__(f"record {seq} of {stream} log {log} is not what was written")
+        super().__init__(
+            f"{stream} 日志 {log} 的第 {seq} 条记录已不是写入时的内容；请运行 journal verify 查看全部损坏",
+            f"record {seq} of {stream} log {log} is not what was written; "
+            "journal verify lists all that is damaged",
+        )
         self.stream, self.log, self.seq = stream, log, seq
 
 

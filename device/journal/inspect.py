@@ -7,7 +7,7 @@ from msgspec import Struct
 from device.journal.errors import RottenRow
 from device.journal.journal import Journal
 from device.journal.logs import LogState
-from wire.chain import START
+from wire.chain import START, walk
 from wire.limits import MAX_RECORD_BYTES
 from wire.records import STREAMS, Stream
 
@@ -53,6 +53,6 @@ def _verify_log(journal: Journal, state: LogState) -> Iterator[Finding]:
         elif found and h not in (None, found.prev):
             yield Finding(stream, log, seq, seq, "does not join the record before it")
         seq = first + (len(found.raws) if found else 0)
-        h = journal.chain_at(stream, log, seq - 1)
+        h = walk(found.prev, found.raws)[-1] if found else None
     if h not in (None, state.h):
         yield Finding(stream, log, state.last, state.last, "the log's head does not fit")

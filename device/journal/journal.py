@@ -19,14 +19,26 @@ import msgspec
 
 from device.journal.errors import JournalBusy, JournalError, RottenRow, translated
 from device.journal.layout import Opening, begin_log, open_database, read_logs
-from device.journal.logs import Entry, LogDocument, LogState, RowDocument, Slice, table_name
+from device.journal.logs import (
+    Entry,
+    FixDocument,
+    LogDocument,
+    LogState,
+    RowDocument,
+    Slice,
+    table_name,
+)
 from device.journal.tinydb_sqlite import SQLiteTinyDB, sql_name
 from wire.chain import START
 from wire.records import STREAMS, Stream
 
 PRUNE_AT_ONCE = 2_000
+TOUCH = "REPLACE INTO syncs (rowid, n) SELECT 1, coalesce(max(n), 0) + 1 FROM syncs"
+"""Writes something, whatever became of the row: a commit of nothing brings nothing onto the medium."""
+
 _encode = msgspec.json.encode
 _decode_row = msgspec.json.Decoder(RowDocument).decode
+_decode_fix = msgspec.json.Decoder(FixDocument).decode
 
 
 def nothing(point: str) -> None:
@@ -74,23 +86,28 @@ class Journal:
         lock = None if read_only else _own(path)
         try:
             db, opening = open_database(path, read_only=read_only, suspect=suspect)
-            journal = cls(path, db, opening, reached, lock)
-            if not read_only:
-                journal._make_ready()
         except (sqlite3.Error, OSError) as exc:
             _release(lock)
             raise translated(path, exc) from exc
         except JournalError:
             _release(lock)
             raise
+        try:
+            journal = cls(path, db, opening, reached, lock)
+            if not read_only:
+                journal._make_ready()
+        except (sqlite3.Error, OSError) as exc:
+            db.close()
+            _release(lock)
+            raise translated(path, exc) from exc
         return journal
 
     def _make_ready(self) -> None:
         with self._db.transaction():
             for stream in STREAMS:
                 if stream not in self._current:
-                    self._begin(stream)
-            self._run("UPDATE syncs SET n = n + 1")
+                    self._took_up(*begin_log(self._db, stream, secrets.token_hex(8)))
+            self._run(TOUCH)
 
     # Writing
 
@@ -112,7 +129,7 @@ class Journal:
         seq, prev = log.last + 1, log.h
         h = sha256(bytes.fromhex(prev) + raw).digest()
         log.last, log.h = seq, h.hex()
-        row = _encode(RowDocument(prev, log.h, text)).decode()
+        row = _encode(RowDocument(seq, prev, log.h, text)).decode()
         try:
             with self._guard(durable):
                 self._run(f"INSERT INTO {sql_name(log.table())} VALUES (?, ?)", (seq, row))
@@ -132,21 +149,21 @@ class Journal:
         with self._guard(durable=False):
             self._run(
                 f"INSERT INTO {sql_name('open')} (body) VALUES (?)",
-                (_encode({"raw": raw.decode("utf-8")}).decode(),),
+                (_encode(FixDocument(raw.decode("utf-8"))).decode(),),
             )
         self._grown(durable=False)
 
     def open_fixes(self) -> list[bytes]:
-        """The fixes of the open segment, in order."""
-        rows = self._run(f"SELECT body FROM {sql_name('open')} ORDER BY doc_id")
-        return [msgspec.json.decode(body)["raw"].encode() for (body,) in rows]
+        """The fixes of the open segment, in order; one that cannot be read any more is left out."""
+        rows = self._fetch(f"SELECT body FROM {sql_name('open')} ORDER BY doc_id")
+        return [fix.encode() for (body,) in rows if (fix := _fix(body)) is not None]
 
     def sync(self) -> None:
         """Brings all that was written onto the medium."""
         if not self._unsynced:
             return
         with self._guard(durable=True):
-            self._run("UPDATE syncs SET n = n + 1")
+            self._run(TOUCH)
         self._grown(durable=True)
 
     def _grown(self, durable: bool) -> None:
@@ -191,19 +208,22 @@ class Journal:
 
     def new_log(self, stream: Stream) -> str:
         """Seals the stream's log and begins another; returns its name."""
-        with self._guard(durable=True):
-            doc_id, log = self._current[stream]
-            log.sealed = True
-            self._write_log(doc_id, log)
-            begun = self._begin(stream)
+        doc_id, log = self._current[stream]
+        log.sealed = True
+        try:
+            with self._guard(durable=True):
+                self._write_log(doc_id, log)
+                begun = begin_log(self._db, stream, secrets.token_hex(8))
+        except JournalError:
+            log.sealed = False
+            raise
+        self._took_up(*begun)
         self._grown(durable=True)
-        return begun
+        return begun[1].log
 
-    def _begin(self, stream: Stream) -> str:
-        doc_id, log = begin_log(self._db, stream, secrets.token_hex(8))
-        self._logs[stream, log.log] = self._current[stream] = (doc_id, log)
+    def _took_up(self, doc_id: int, log: LogDocument) -> None:
+        self._logs[log.stream, log.log] = self._current[log.stream] = (doc_id, log)
         self._durable[log.log] = 0
-        return log.log
 
     # Reading
 
@@ -216,33 +236,30 @@ class Journal:
         `JournalCorrupt` where the file cannot be read.
         """
         raws: list[bytes] = []
-        size, start, prev = 0, first, START
-        for seq, row in self._rows(stream, log, first, max_count):
-            if raws and seq != start + len(raws):
+        size, start, prev, h = 0, first, START, ""
+        for seq, body in self._rows(stream, log, first, max_count):
+            row = _row_or_none(stream, log, seq, body)
+            if row is None and not raws:
+                raise RottenRow(stream, log, seq)
+            if row is None:
                 break
             raw = row.raw.encode()
-            if sha256(bytes.fromhex(row.p) + raw).hexdigest() != row.h:
-                if raws:
-                    break
-                raise RottenRow(stream, log, seq)
             if not raws:
                 start, prev = seq, bytes.fromhex(row.p)
-            elif size + len(raw) > max_bytes:
+            elif seq != start + len(raws) or row.p != h or size + len(raw) > max_bytes:
                 break
             raws.append(raw)
+            h = row.h
             size += len(raw)
         return Slice(stream, log, start, prev, tuple(raws)) if raws else None
 
-    def _rows(
-        self, stream: str, log: str, first: int, count: int
-    ) -> Iterator[tuple[int, RowDocument]]:
+    def _rows(self, stream: str, log: str, first: int, count: int) -> Iterator[tuple[int, str]]:
         query = (
             f"SELECT doc_id, body FROM {sql_name(table_name(stream, log))} "
             "WHERE doc_id BETWEEN ? AND ? ORDER BY doc_id LIMIT ?"
         )
         try:
-            for seq, body in self._run(query, (first, self._durable[log], count)):
-                yield seq, _row(stream, log, seq, body)
+            yield from self._run(query, (first, self._durable[log], count))
         except sqlite3.Error as exc:
             raise translated(self.path, exc) from exc
 
@@ -254,25 +271,43 @@ class Journal:
         if known and seq == known[1].last:
             return bytes.fromhex(known[1].h)
         for field, at in (("h", seq), ("p", seq + 1)):
-            query = f"SELECT body FROM {sql_name(table_name(stream, log))} WHERE doc_id = ?"
-            found = self._run(query, (at,)).fetchone() if known else None
-            if found:
-                return bytes.fromhex(getattr(_row(stream, log, at, found[0]), field))
+            row = self._whole_row(stream, log, at) if known else None
+            if row:
+                return bytes.fromhex(getattr(row, field))
         return None
 
+    def _whole_row(self, stream: str, log: str, seq: int) -> RowDocument | None:
+        """The row; None where it is not kept, or is not what was written."""
+        query = f"SELECT body FROM {sql_name(table_name(stream, log))} WHERE doc_id = ?"
+        found = self._fetch(query, (seq,))
+        return _row_or_none(stream, log, seq, found[0][0]) if found else None
+
+    def _fetch(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return list(self._run(query, values))
+        except sqlite3.Error as exc:
+            raise translated(self.path, exc) from exc
+
     def recent(self, stream: Stream, count: int) -> list[tuple[int, bytes]]:
-        """The newest records of the stream's current log, newest first."""
+        """The newest records of the stream's current log, newest first, without those that rotted."""
         log = self._current[stream][1]
-        rows = self._run(
+        rows = self._fetch(
             f"SELECT doc_id, body FROM {sql_name(log.table())} ORDER BY doc_id DESC LIMIT ?",
             (count,),
         )
-        return [(seq, _row(stream, log.log, seq, body).raw.encode()) for seq, body in rows]
+        read = ((seq, _row_or_none(stream, log.log, seq, body)) for seq, body in rows)
+        return [(seq, row.raw.encode()) for seq, row in read if row]
 
     def iterate(self, stream: Stream) -> Iterator[tuple[str, int, bytes, bytes]]:
-        """Every record kept: log, sequence number, chain value after it, bytes; oldest log first."""
+        """Every record kept: log, sequence number, chain value after it, bytes; oldest log first.
+
+        Raises `RottenRow` at one that cannot be read any more.
+        """
         for log in self.logs(stream):
-            for seq, row in self._rows(stream, log.log, 1, -1):
+            for seq, body in self._rows(stream, log.log, 1, -1):
+                row = _row_or_none(stream, log.log, seq, body)
+                if row is None:
+                    raise RottenRow(stream, log.log, seq)
                 yield log.log, seq, bytes.fromhex(row.h), row.raw.encode()
 
     # Acknowledgement and pruning
@@ -280,23 +315,32 @@ class Journal:
     def acknowledge(self, stream: Stream, log: str, next_seq: int, store: str) -> None:
         """Notes what the gateway has. The caller has checked that the acknowledgement is ours."""
         doc_id, document = self._logs[stream, log]
+        before = document.next, document.store
         document.next, document.store = next_seq, store
-        with self._guard(durable=False):
-            self._write_log(doc_id, document)
+        try:
+            with self._guard(durable=False):
+                self._write_log(doc_id, document)
+        except JournalError:
+            document.next, document.store = before
+            raise
 
     def prune(self, now_utc_ms: int | None, keep_days: float) -> int:
         """Removes what was acknowledged more than `keep_days` ago, a bounded number at a call.
 
-        Marks of what was acknowledged by when are set here, hourly at most; without a date
+        Marks of what was acknowledged by when are set here, one a call at most; without a date
         (`now_utc_ms` None) nothing is marked and nothing removed. Returns how many were removed.
         """
         if now_utc_ms is None:
             return 0
-        removed = 0
-        with self._guard(durable=False):
-            for _, log in list(self._logs.values()):
-                removed += self._prune_log(log, now_utc_ms, keep_days)
-        return removed
+        logs = [log for _, log in self._logs.values()]
+        before = [log.oldest for log in logs]
+        try:
+            with self._guard(durable=False):
+                return sum(self._prune_log(log, now_utc_ms, keep_days) for log in logs)
+        except JournalError:
+            for log, oldest in zip(logs, before, strict=True):
+                log.oldest = oldest
+            raise
 
     def _prune_log(self, log: LogDocument, now_utc_ms: int, keep_days: float) -> int:
         self._mark(log, now_utc_ms)
@@ -337,16 +381,14 @@ class Journal:
             self._run(f"INSERT INTO {sql_name('rotten')} (body) VALUES (?)", (note,))
             self._run(f"DELETE FROM {table} WHERE doc_id = ?", (seq,))
         self._grown(durable=True)
-        follower = self._run(f"SELECT body FROM {table} WHERE doc_id = ?", (seq + 1,)).fetchone()
-        h_last = bytes.fromhex(_row(stream, log, seq + 1, follower[0]).p) if follower else None
-        return seq, seq, h_last or self.chain_at(stream, log, seq)
+        return seq, seq, self.chain_at(stream, log, seq)
 
     # Settings
 
     def get_setting(self, name: str) -> Any:
-        """A setting's value, None if it was never put."""
-        row = self._run("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        return None if row is None else msgspec.json.decode(row[0])
+        """A setting's value, None if it was never put. Raises `msgspec.DecodeError` for a rotten one."""
+        rows = self._fetch("SELECT value FROM settings WHERE name = ?", (name,))
+        return msgspec.json.decode(rows[0][0]) if rows else None
 
     def put_setting(self, name: str, value: Mapping[str, Any]) -> None:
         """Keeps a setting; it is on the medium on return."""
@@ -374,8 +416,24 @@ class Journal:
 def _row(stream: str, log: str, seq: int, body: str) -> RowDocument:
     try:
         return _decode_row(body)
-    except (msgspec.DecodeError, UnicodeError) as exc:
+    except (msgspec.DecodeError, UnicodeError, TypeError) as exc:
         raise RottenRow(stream, log, seq) from exc
+
+
+def _row_or_none(stream: str, log: str, seq: int, body: str) -> RowDocument | None:
+    """The row; None where it is not what was written."""
+    try:
+        row = _row(stream, log, seq, body)
+    except RottenRow:
+        return None
+    return row if row.whole(seq) else None
+
+
+def _fix(body: str) -> str | None:
+    try:
+        return _decode_fix(body).raw
+    except (msgspec.DecodeError, UnicodeError, TypeError):
+        return None
 
 
 def _own(path: Path) -> BinaryIO:

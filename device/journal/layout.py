@@ -7,7 +7,7 @@ import msgspec
 
 from device.journal.errors import JournalCorrupt, JournalMissing, JournalNewer, translated
 from device.journal.logs import LogDocument, LostSpan, table_name
-from device.journal.salvage import salvage, set_aside
+from device.journal.salvage import Salvaged, salvage, set_aside
 from device.journal.tinydb_sqlite import SQLiteStorage, SQLiteTinyDB, sql_name
 from wire.records import Stream
 
@@ -21,6 +21,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS marks (log TEXT NOT NULL, next INTEGER, utc_ms INTEGER)",
     "INSERT INTO syncs SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM syncs)",
 )
+_DOCUMENTS = ("logs", "open", "rotten")
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -39,10 +40,14 @@ def open_database(
     Raises the journal's errors, `sqlite3.Error` and `OSError`.
     """
     _check_place(path, read_only)
+    if not read_only:
+        _end_salvage(path)
     fresh = not path.exists() or path.stat().st_size == 0
     try:
         db = _open_sound(path, read_only=read_only, suspect=suspect)
-    except (JournalCorrupt, sqlite3.DatabaseError) as exc:
+    except (JournalCorrupt, sqlite3.DatabaseError, UnicodeDecodeError) as exc:
+        if isinstance(exc, UnicodeDecodeError) and read_only:
+            raise _damaged(path, "sqlite_master", exc) from exc
         if read_only or not _damage(path, exc):
             raise
         return _open_salvaged(path)
@@ -58,7 +63,8 @@ def _check_place(path: Path, read_only: bool) -> None:
 
 
 def _damage(path: Path, exc: Exception) -> bool:
-    return isinstance(exc, JournalCorrupt) or (
+    """A damaged schema may make SQLite's own message undecodable."""
+    return isinstance(exc, JournalCorrupt | UnicodeDecodeError) or (
         isinstance(exc, sqlite3.Error) and isinstance(translated(path, exc), JournalCorrupt)
     )
 
@@ -66,9 +72,13 @@ def _damage(path: Path, exc: Exception) -> bool:
 def _open_sound(path: Path, *, read_only: bool, suspect: bool) -> SQLiteTinyDB:
     db = SQLiteTinyDB(path, read_only=read_only)
     try:
-        _check_version(path, db)
-        if not read_only:
+        if read_only:
+            _storage(db).connection.execute("BEGIN")
+        version = _check_version(path, db)
+        if version < VERSION and not read_only:
             _lay_out(db)
+        elif version == VERSION:
+            _check_tables(path, db)
         _check_heads(path, db, suspect)
     except BaseException:
         db.close()
@@ -76,14 +86,24 @@ def _open_sound(path: Path, *, read_only: bool, suspect: bool) -> SQLiteTinyDB:
     return db
 
 
-def _check_version(path: Path, db: SQLiteTinyDB) -> None:
-    version = _storage(db).connection.execute("PRAGMA user_version").fetchone()[0]
+def _check_version(path: Path, db: SQLiteTinyDB) -> int:
+    version: int = _storage(db).connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise JournalNewer(
             f"日志 {path} 的格式版本为 {version}，本软件只认识到 {VERSION}；请升级软件，文件未被改动",
             f"journal {path} has format {version}, this software knows {VERSION}: "
             "update the software; the file was not touched",
         )
+    return version
+
+
+def _check_tables(path: Path, db: SQLiteTinyDB) -> None:
+    """Nothing is laid out again in a file that had it all: a damaged one is to be set aside as it is."""
+    run = _storage(db).connection.execute
+    there = {name for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    gone = {"syncs", "settings", "marks"} - there | {*_DOCUMENTS} - db.tables()
+    if gone:
+        raise _damaged(path, "sqlite_master", f"no {', '.join(sorted(gone))}")
 
 
 def _lay_out(db: SQLiteTinyDB) -> None:
@@ -91,7 +111,7 @@ def _lay_out(db: SQLiteTinyDB) -> None:
     with storage.transaction() as connection:
         for statement in _TABLES:
             connection.execute(statement)
-        for table in ("logs", "open", "rotten"):
+        for table in _DOCUMENTS:
             storage.create(table)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -102,13 +122,28 @@ def _check_heads(path: Path, db: SQLiteTinyDB, suspect: bool) -> None:
     run = _storage(db).connection.execute
     if suspect and run("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise JournalCorrupt(f"日志 {path} 已损坏", f"journal {path} is damaged")
-    for _, log in read_logs(db).values():
+    try:
+        logs = [log for _, log in read_logs(db).values()]
+    except (msgspec.DecodeError, UnicodeError, TypeError) as exc:
+        raise _damaged(path, "logs", exc) from exc
+    tables = db.tables()
+    for log in logs:
+        if log.table() not in tables:
+            raise _damaged(path, log.log, "its table is gone")
         newest = run(f"SELECT max(doc_id) FROM {sql_name(log.table())}").fetchone()[0]
         if (newest or 0) > log.last:
             raise JournalCorrupt(
                 f"日志 {path} 的 {log.log} 有超出其记录末尾的行",
                 f"journal {path}: log {log.log} has rows beyond its own end",
             )
+
+
+def _damaged(path: Path, where: str, what: object) -> JournalCorrupt:
+    return JournalCorrupt(
+        f"日志 {path} 的 {where} 已损坏（{what}）；重新打开时会移到一旁并保留可读的部分",
+        f"journal {path}: {where} is damaged ({what}); it is set aside when opened again, "
+        "and what can be read is kept",
+    )
 
 
 def read_logs(db: SQLiteTinyDB) -> dict[tuple[str, str], tuple[int, LogDocument]]:
@@ -137,12 +172,34 @@ def _insert_log(db: SQLiteTinyDB, log: LogDocument) -> int:
     return cursor.lastrowid or 0
 
 
+def _salvaging(path: Path) -> Path:
+    return path.with_name(f"{path.name}.salvaging")
+
+
+def _end_salvage(path: Path) -> None:
+    """After a kill in the middle: a file not yet complete is done anew, a complete one takes its place."""
+    unfinished = _salvaging(path)
+    if not path.exists() and unfinished.exists():
+        set_aside(path)
+        unfinished.rename(path)
+
+
 def _open_salvaged(path: Path) -> tuple[SQLiteTinyDB, Opening]:
+    """The damaged file keeps its place until all of it that can be read is on the medium elsewhere."""
+    fresh = _salvaging(path)
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{fresh}{suffix}").unlink(missing_ok=True)
+    with SQLiteTinyDB(fresh) as db:
+        found = salvage(path)
+        _fill(db, found)
     aside = set_aside(path)
-    db = SQLiteTinyDB(path)
+    fresh.rename(path)
+    return SQLiteTinyDB(path), Opening("salvaged", aside, tuple(found.lost))
+
+
+def _fill(db: SQLiteTinyDB, found: Salvaged) -> None:
     _lay_out(db)
     with db.transaction():
-        found = salvage(aside)
         for log in found.logs:
             _insert_log(db, log)
         for stream, name, rows in found.rows:
@@ -154,7 +211,6 @@ def _open_salvaged(path: Path) -> tuple[SQLiteTinyDB, Opening]:
         for name, value in found.settings:
             insert = "INSERT OR REPLACE INTO settings VALUES (?, ?)"
             _storage(db).connection.execute(insert, (name, value))
-    return db, Opening("salvaged", aside, tuple(found.lost))
 
 
 def _storage(db: SQLiteTinyDB) -> SQLiteStorage:

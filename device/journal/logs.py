@@ -1,8 +1,11 @@
 """What the journal knows of each log, in a document of its own: head, acknowledgement, gaps."""
 
+from hashlib import sha256
+
 import msgspec
 
 from wire.chain import START
+from wire.limits import Count, Digest, LogId, Seq
 from wire.records import Stream
 
 
@@ -53,15 +56,15 @@ class LostSpan(msgspec.Struct, frozen=True):
     h_last: bytes | None
 
 
-class LogDocument(msgspec.Struct):
+class LogDocument(msgspec.Struct, forbid_unknown_fields=True):
     """A log's document in the table `logs`: written with every record, never derived from the rows."""
 
     stream: Stream
-    log: str
-    oldest: int = 1
-    last: int = 0
-    h: str = START.hex()
-    next: int = 1
+    log: LogId
+    oldest: Seq = 1
+    last: Count = 0
+    h: Digest = START.hex()
+    next: Seq = 1
     store: str | None = None
     sealed: bool = False
 
@@ -70,11 +73,25 @@ class LogDocument(msgspec.Struct):
         return table_name(self.stream, self.log)
 
 
-class RowDocument(msgspec.Struct):
-    """A record's document: the chain before (`p`) and after it (`h`), and its exact text (`raw`)."""
+class RowDocument(msgspec.Struct, forbid_unknown_fields=True):
+    """A record's document: number (`n`), the chain before (`p`) and after it (`h`), its exact text (`raw`)."""
 
-    p: str
-    h: str
+    n: int
+    p: Digest
+    h: Digest
+    raw: str
+
+    def whole(self, seq: int) -> bool:
+        """Whether it stands at its number, and its text gives the chain value that was written with it."""
+        return (
+            self.n == seq
+            and sha256(bytes.fromhex(self.p) + self.raw.encode()).hexdigest() == self.h
+        )
+
+
+class FixDocument(msgspec.Struct):
+    """A fix of the open segment: its exact text."""
+
     raw: str
 
 

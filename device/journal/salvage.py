@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from typing import Any
 import msgspec
 
 from device.journal.logs import LogDocument, LostSpan, RowDocument, table_name
-from device.journal.tinydb_sqlite import PREFIX, sql_name
+from device.journal.tinydb_sqlite import PREFIX, readable, sql_name
 
 Row = tuple[int, str]
+SoundRow = tuple[int, str, RowDocument]
 
 
 class Salvaged(msgspec.Struct):
@@ -28,21 +28,21 @@ class Salvaged(msgspec.Struct):
 
 
 def set_aside(path: Path) -> Path:
-    """Renames the file and its write-ahead log to `<name>.corrupt-<UTC>`; returns the new path."""
+    """Renames what is there of the file and its write-ahead log to `<name>.corrupt-<UTC>`; returns the new path."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     aside = path.with_name(f"{path.name}.corrupt-{stamp}")
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm"):
         beside = path.with_name(path.name + suffix)
         if beside.exists():
             beside.rename(aside.with_name(aside.name + suffix))
     return aside
 
 
-def salvage(aside: Path) -> Salvaged:
+def salvage(path: Path) -> Salvaged:
     """Reads what can be read. Never raises for what cannot."""
     found = Salvaged()
-    with closing(sqlite3.connect(aside, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.text_factory = readable
         for log in _logs(connection):
             rows = _sound(_both_ends(connection, sql_name(table_name(log.stream, log.log))))
             log.sealed = True
@@ -51,7 +51,8 @@ def salvage(aside: Path) -> Salvaged:
             found.rows.append((log.stream, log.log, [(seq, body) for seq, body, _ in rows]))
             found.lost += _gaps(log, rows)
         found.open_fixes = [b for _, b in _both_ends(connection, sql_name("open"))]
-        found.settings = list(_patiently(connection, "SELECT name, value FROM settings"))
+        settings = _patiently(connection, "SELECT name, value FROM settings")
+        found.settings = [(n, v) for n, v in settings if isinstance(n, str) and isinstance(v, str)]
     return found
 
 
@@ -74,7 +75,7 @@ def _logs(connection: sqlite3.Connection) -> list[LogDocument]:
 def _patiently(connection: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
     try:
         yield from connection.execute(query)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return
 
 
@@ -91,26 +92,25 @@ def _both_ends(connection: sqlite3.Connection, table: str) -> list[Row]:
     return sorted(rows.items())
 
 
-def _sound(rows: Iterable[Row]) -> list[tuple[int, str, RowDocument]]:
+def _sound(rows: Iterable[Row]) -> list[SoundRow]:
     """The rows that are what was written."""
     sound = []
     for seq, body in rows:
         try:
             row = msgspec.json.decode(body, type=RowDocument)
-            whole = sha256(bytes.fromhex(row.p) + row.raw.encode()).hexdigest() == row.h
-        except (msgspec.DecodeError, UnicodeError, ValueError):
+        except (msgspec.DecodeError, UnicodeError):
             continue
-        if whole:
+        if row.whole(seq):
             sound.append((seq, body, row))
     return sound
 
 
-def _mend_head(log: LogDocument, rows: list[tuple[int, str, RowDocument]]) -> None:
+def _mend_head(log: LogDocument, rows: list[SoundRow]) -> None:
     if rows and rows[-1][0] > log.last:
         log.last, log.h = rows[-1][0], rows[-1][2].h
 
 
-def _gaps(log: LogDocument, rows: list[tuple[int, str, RowDocument]]) -> list[LostSpan]:
+def _gaps(log: LogDocument, rows: list[SoundRow]) -> list[LostSpan]:
     """What is missing of what the gateway has not acknowledged."""
     there = {seq: row for seq, _, row in rows}
     missing = [seq for seq in range(max(log.next, log.oldest), log.last + 1) if seq not in there]

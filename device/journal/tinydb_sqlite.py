@@ -33,6 +33,11 @@ def sql_name(table: str) -> str:
     return '"' + (PREFIX + table).replace('"', '""') + '"'
 
 
+def readable(text: bytes) -> str:
+    """A text column; bytes that are no UTF-8 any more become such as no JSON parser takes."""
+    return text.decode("utf-8", "backslashreplace")
+
+
 class SQLiteStorage(Storage):
     """The one connection. `read` and `write` handle the whole database, as TinyDB's interface has it."""
 
@@ -40,13 +45,14 @@ class SQLiteStorage(Storage):
         mode = "?mode=ro" if read_only else ""
         uri = Path(path).absolute().as_uri() + mode
         self.connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
+        self.connection.text_factory = readable
         self._durable: bool | None = None
         self._depth = 0
         try:
             self.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             if not read_only:
                 self.connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             self.connection.close()
             raise
 

@@ -36,6 +36,7 @@ class Panel:
     """
 
     def __init__(self, factory: Any, put: Callable[[ButtonChanged], None]) -> None:
+        self._factory = factory
         self._buzzer = gpiozero.DigitalOutputDevice(BUZZER_PIN, pin_factory=factory)
         self._green = gpiozero.DigitalOutputDevice(GREEN_PIN, pin_factory=factory)
         self._red = gpiozero.DigitalOutputDevice(RED_PIN, pin_factory=factory)
@@ -83,13 +84,16 @@ class Panel:
                 self._red.value = on
 
     def close(self) -> None:
-        """Ends the thread, and lets go of the pins with everything off."""
+        """Ends the thread, and lets go of the pins with everything off, and of the factory."""
         with self._lock:
             self._stopped = True
             self._lock.notify()
         self._thread.join(timeout=2)
+        for light in (self._buzzer, self._green, self._red):
+            light.off()
         for device in (self._buzzer, self._green, self._red, *self._buttons):
             device.close()
+        self._factory.close()
 
     def _set(self, sound: bool, green: bool, red: bool) -> None:
         self._buzzer.value = sound

@@ -5,6 +5,7 @@ over a crash of ours, so the rate is never raised, and one that another program 
 back at the start.
 """
 
+import termios
 import time
 
 import serial
@@ -20,6 +21,8 @@ ACK_S = 0.1
 PROBE_S = 0.15
 SET_BAUD_115200 = bytes.fromhex("1004")
 TRIES = 3
+GONE = (OSError, termios.error, TypeError)
+"""What pyserial raises for a port that went away; `termios.error` is no OSError."""
 
 
 class Pn532:
@@ -29,7 +32,7 @@ class Pn532:
         self._name = port
         try:
             self._port = serial.Serial(port, BAUD, timeout=0.02, write_timeout=1, exclusive=True)
-        except (OSError, ValueError) as exc:
+        except (OSError, ValueError, termios.error) as exc:
             raise PortError(f"cannot open {port}: {exc}; check cable and path") from exc
         self._reader = FrameReader()
 
@@ -43,7 +46,7 @@ class Pn532:
         Raises `PartSilent` where nothing answers, `PortError` where the port is gone.
         """
         for baud in (BAUD, RAISED_BAUD):
-            self._port.baudrate = baud
+            self._set_baud(baud)
             if self._wakes():
                 break
         else:
@@ -91,9 +94,9 @@ class Pn532:
     def _bring_back(self) -> None:
         self.ask(SET_BAUD_115200)
         self._write(ACK)
-        self._port.flush()
+        self._flush()
         time.sleep(0.001)
-        self._port.baudrate = BAUD
+        self._set_baud(BAUD)
         if not self._wakes():
             raise PartSilent(f"PN532 at {self._name} did not come back to {BAUD} baud")
 
@@ -116,19 +119,31 @@ class Pn532:
         try:
             first: bytes = self._port.read(1)
             return first + self._port.read(self._port.in_waiting) if first else b""
-        except (OSError, TypeError) as exc:
+        except GONE as exc:
             raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
 
     def _write(self, data: bytes) -> None:
         try:
             self._port.write(data)
-        except (OSError, serial.SerialException) as exc:
+        except GONE as exc:
+            raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
+
+    def _set_baud(self, baud: int) -> None:
+        try:
+            self._port.baudrate = baud
+        except GONE as exc:
+            raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
+
+    def _flush(self) -> None:
+        try:
+            self._port.flush()
+        except GONE as exc:
             raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
 
     def _drop_input(self) -> None:
         try:
             self._port.reset_input_buffer()
-        except (OSError, serial.SerialException) as exc:
+        except GONE as exc:
             raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
         self._reader.clear()
 

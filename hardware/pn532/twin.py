@@ -39,6 +39,7 @@ class Pn532Twin:
         self._chip = Chip()
         self._lock = threading.Lock()
         self._muted = False
+        self._told_ns: dict[bytes, int] = {}
         self._wake_fd, self._poke_fd = os.pipe()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pn532-twin", daemon=True)
@@ -54,7 +55,12 @@ class Pn532Twin:
         shown = card(uid)
         with self._lock:
             self._chip.cards = [c for c in self._chip.cards if c.uid != shown.uid] + [shown]
+            self._told_ns.pop(shown.uid, None)
             return time.monotonic_ns()
+
+    def told_ns(self, uid: str) -> int | None:
+        """CLOCK_MONOTONIC ns at which the chip first told of this card since `present`; None: not yet."""
+        return self._told_ns.get(card(uid).uid)
 
     def remove(self, uid: str | None = None) -> int:
         """Takes a card (None: all of them) away. Returns CLOCK_MONOTONIC ns of that."""
@@ -117,12 +123,18 @@ class Pn532Twin:
         said = self._chip.due(now_s)
         if said and not self._muted and baud == self._chip.baud:
             self._line.write(said)
+            for shown in self._chip.cards:
+                if shown.uid in said:
+                    self._told_ns.setdefault(shown.uid, time.monotonic_ns())
 
     def _wait(self) -> None:
         with self._lock:
             next_s, fd = self._chip.next_s(), self._line.fileno()
         left_s = None if next_s is None else max(0.0, next_s - time.monotonic())
         fds = [self._wake_fd] if fd is None else [self._wake_fd, fd]
-        ready, _, _ = select.select(fds, [], [], left_s)
+        try:
+            ready, _, _ = select.select(fds, [], [], left_s)
+        except OSError:
+            return  # unplugged since; the next turn waits on what is there then
         if self._wake_fd in ready:
             os.read(self._wake_fd, 64)

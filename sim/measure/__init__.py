@@ -1,0 +1,1 @@
+"""The measurements of `./run bench`, one file per subject."""

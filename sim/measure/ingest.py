@@ -1,0 +1,188 @@
+"""How much goes through ingest to commit and acknowledgement, beside what a bare mosquitto_sub receives."""
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from sim.broker import Broker
+from sim.measure.journal import a_checkin
+from sim.measure.publisher import packets, publish
+from sim.measure.row import Row
+from sim.program import Program
+from wire import topics
+from wire.batch import encode_batch, encode_record
+from wire.chain import START, walk
+from wire.codec import decode_answer
+from wire.orders import Ack
+from wire.records import Stream, Track
+from wire.track import TrackFix, columns
+from wire.words import Fault
+
+UNITS = 20
+SINGLES = 2_000
+"""Records of a unit, each in a batch of its own."""
+
+SEGMENTS, PER_BATCH = 400, 20
+FIXES = 60
+LIMIT_S = 120.0
+Load = list[tuple[str, bytes]]
+
+
+def measure(folder: Path) -> Iterator[Row]:
+    """The same messages to both, one after the other."""
+    if shutil.which("mosquitto_sub") is None:
+        raise Fault("需要 mosquitto-clients", "mosquitto_sub is needed: install mosquitto-clients")
+    broker = Broker(folder).start()
+    try:
+        yield from _singles(folder, broker)
+        yield from _segments(folder, broker)
+    finally:
+        broker.stop()
+
+
+def _singles(folder: Path, broker: Broker) -> Iterator[Row]:
+    load = interleaved([_single_batches(f"b-{n:02d}") for n in range(UNITS)])
+    bare = len(load) / _bare_s(broker, load)
+    ours = len(load) / _ingest_s(folder, broker, load, "event", SINGLES)
+    yield Row("ingest: single-record batches, committed and acknowledged", ours, "records/s")
+    yield Row("bare mosquitto_sub, the same messages", bare, "messages/s")
+    yield Row("ingest / bare mosquitto_sub", ours / bare, "ratio", at_least=0.35)
+
+
+def _segments(folder: Path, broker: Broker) -> Iterator[Row]:
+    load = interleaved([_segment_batches(f"b-{n:02d}") for n in range(UNITS)])
+    took_s = _ingest_s(folder, broker, load, "track", SEGMENTS)
+    fixes = UNITS * SEGMENTS * FIXES
+    yield Row("ingest: fixes in track segments", fixes / took_s, "fixes/s", at_least=200_000)
+
+
+def interleaved(per_unit: Sequence[Load]) -> Load:
+    """One message of each unit after another."""
+    return [message for row in zip(*per_unit, strict=True) for message in row]
+
+
+def _single_batches(unit: str) -> Load:
+    return _batches(unit, "event", [a_checkin(n) for n in range(1, SINGLES + 1)], 1)
+
+
+def _segment_batches(unit: str) -> Load:
+    raws = [encode_record(segment(n)) for n in range(1, SEGMENTS + 1)]
+    return _batches(unit, "track", raws, PER_BATCH)
+
+
+def segment(number: int, fixes: int = FIXES) -> Track:
+    """A driven minute as a unit writes it."""
+    at_ms = 1_795_000_000_000 + number * 60_000
+    driven = [
+        TrackFix(
+            at_ms + k * 1000,
+            number * 60_000 + k * 1000,
+            27.24 + k * 8e-5,
+            111.47,
+            9.1,
+            12.5,
+            2.1,
+            14,
+        )
+        for k in range(fixes)
+    ]
+    folded = columns(driven)
+    return Track(
+        boot="9c1b22f0",
+        up_ms=number * 60_000,
+        at_ms=at_ms,
+        clock="gnss",
+        clock_err_ms=300,
+        t0_ms=at_ms,
+        up0_ms=number * 60_000,
+        **folded,
+    )
+
+
+def _batches(unit: str, stream: Stream, raws: list[bytes], size: int) -> Load:
+    hs = [START, *walk(START, raws)]
+    log = unit.encode().hex().ljust(16, "0")[:16]
+    topic = topics.log(unit, stream)
+    return [
+        (topic, encode_batch(log, at + 1, hs[at], raws[at : at + size]))
+        for at in range(0, len(raws), size)
+    ]
+
+
+def _bare_s(broker: Broker, load: Load) -> float:
+    """From the first message sent to the last one that mosquitto_sub has printed."""
+    command = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(broker.port), "-q", "1"]
+    count = ["-C", str(len(load)), "-t", topics.ALL_UP, "-F", "%l"]
+    process = subprocess.Popen([*command, *count], stdout=subprocess.DEVNULL)
+    _until_subscribed(broker)
+    begun_s = time.perf_counter()
+    publish(broker.port, packets(load))
+    process.wait(LIMIT_S)
+    return time.perf_counter() - begun_s
+
+
+def _until_subscribed(broker: Broker) -> None:
+    """mosquitto_sub says nothing when it has subscribed; a second is a hundred times what it needs."""
+    with socket.create_connection(("127.0.0.1", broker.port), timeout=5):
+        time.sleep(1.0)
+
+
+def _ingest_s(folder: Path, broker: Broker, load: Load, stream: Stream, last: int) -> float:
+    """From the first message sent to the acknowledgement of every unit's last record."""
+    config = folder / f"gateway-{stream}.toml"
+    config.write_text(
+        f'[[broker]]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+        f'[store]\nurl = "sqlite:///{stream}.db"\n',
+        "utf-8",
+    )
+    acks = _Acks(broker.port, stream, last)
+    worker = Program(["gateway", "ingest", "--config", str(config)], folder / "ingest.log")
+    try:
+        worker.start()
+        acks.worker_here.wait(LIMIT_S)
+        begun_s = time.perf_counter()
+        publish(broker.port, packets(load))
+        if not acks.done.wait(LIMIT_S):
+            raise RuntimeError(f"only {len(acks.finished)} of {UNITS} units were acknowledged")
+        return time.perf_counter() - begun_s
+    finally:
+        worker.stop()
+        acks.close()
+
+
+class _Acks:
+    """Hears the gateway's answers; `done` when every unit's last record is acknowledged."""
+
+    def __init__(self, port: int, stream: Stream, last: int) -> None:
+        self.done, self.worker_here = threading.Event(), threading.Event()
+        self.finished: set[str] = set()
+        self._last = last
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id=f"bench-{stream}")
+        self._client.on_message = lambda _, __, message: self._heard(
+            message.topic, bytes(message.payload)
+        )
+        self._client.connect("127.0.0.1", port)
+        self._client.subscribe([(f"{topics.ROOT}/+/down/ack/{stream}", 0), (topics.ALL_WORKERS, 0)])
+        self._client.loop_start()
+
+    def _heard(self, topic: str, payload: bytes) -> None:
+        if not topic.endswith(("event", "track")):
+            if b'"online":true' in payload:
+                self.worker_here.set()
+            return
+        answer = decode_answer(payload)
+        if isinstance(answer, Ack) and answer.next == self._last + 1:
+            self.finished.add(topic)
+            if len(self.finished) == UNITS:
+                self.done.set()
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()

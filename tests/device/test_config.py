@@ -1,0 +1,111 @@
+"""`device.toml`: what is right is read, what is wrong names file, section, key and limit."""
+
+import pytest
+
+from device.config import journal_path, load
+from device.link.mqtt import Broker
+from wire.words import Fault
+
+GOOD = """
+[unit]
+id = "car-1"
+role = "vehicle"
+[[broker]]
+host = "10.0.0.1"
+[[broker]]
+host = "mqtt.example"
+port = 8883
+ca = "/etc/ca.pem"
+[journal]
+path = "data/journal.db"
+[gps]
+port = "/dev/ttyAMA0"
+baud = 38400
+[nfc]
+port = "/dev/ttyAMA3"
+[panel]
+kind = "sim"
+trace = "trace.jsonl"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "device.toml"
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+def test_a_whole_configuration(write):
+    path = write(GOOD)
+    config = load(path)
+    assert (config.unit.id, config.unit.role) == ("car-1", "vehicle")
+    assert config.brokers() == [
+        Broker("10.0.0.1", 1883),
+        Broker("mqtt.example", 8883, "/etc/ca.pem"),
+    ]
+    assert (config.gps.port, config.gps.baud) == ("/dev/ttyAMA0", 38400)
+    assert config.nfc.port == "/dev/ttyAMA3"
+    assert journal_path(path, config) == path.parent / "data" / "journal.db"
+
+
+def test_parts_left_out_are_absent(write):
+    config = load(write(GOOD[: GOOD.index("[gps]")]))
+    assert (config.gps, config.nfc, config.panel.kind, config.camera.kind) == (
+        None,
+        None,
+        "none",
+        "none",
+    )
+
+
+def test_an_absolute_journal_path_stays(write):
+    path = write(GOOD.replace("data/journal.db", "/data/j.db"))
+    assert str(journal_path(path, load(path))) == "/data/j.db"
+
+
+WRONG = {
+    "unknown key": (("[nfc]", "[nfc]\nbaud = 115200"), "[nfc]", "baud"),
+    "unknown section": (("[nfc]", "[nfd]"), "", "nfd"),
+    "wrong type": (("port = 8883", 'port = "8883"'), "port", "Expected `int`, got `str`"),
+    "too large": (("port = 8883", "port = 70000"), "70000", "<= 65535"),
+    "too small": (("port = 8883", "port = 0"), "port", ">= 1"),
+    "no such baud": (("baud = 38400", "baud = 12345"), "[gps] baud", "12345"),
+    "no such role": (('role = "vehicle"', 'role = "boat"'), "[unit] role", "boat"),
+    "no id": (('id = "car-1"', ""), "[unit]", "id"),
+    "an id with capitals": (('id = "car-1"', 'id = "Car-1"'), "[unit] id", "Car-1"),
+    "an id of two lines": (('id = "car-1"', 'id = "car-1\\n"'), "[unit] id", "car-1"),
+    "no broker": ((GOOD[GOOD.index("[[broker]]") : GOOD.index("[journal]")], ""), "", "broker"),
+    "an empty path": (('path = "data/journal.db"', 'path = ""'), "[journal] path", ">= 1"),
+    "no camera is driven": (("[panel]", '[camera]\nkind = "pi"\n[panel]'), "[camera] kind", "pi"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_wrong_is_named(write, name, language):
+    (before, after), *mentioned = WRONG[name]
+    assert before in GOOD
+    path = write(GOOD.replace(before, after))
+    with pytest.raises(Fault) as fault:
+        load(path)
+    said = fault.value.words.say(language)
+    for part in (str(path), *mentioned, "再启动" if language == "zh" else "start again"):
+        assert part in said
+
+
+def test_the_gateways_name_is_not_for_a_unit(write):
+    path = write(GOOD.replace("car-1", "gw"))
+    with pytest.raises(Fault, match="the gateway's own name; choose another") as fault:
+        load(path)
+    assert "网关自己的名字；请换一个" in fault.value.words.zh
+
+
+def test_no_file_and_no_toml(tmp_path, write):
+    with pytest.raises(Fault, match="check the path"):
+        load(tmp_path / "none.toml")
+    with pytest.raises(Fault, match="line 1"):
+        load(write("[unit\n"))

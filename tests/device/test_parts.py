@@ -1,0 +1,116 @@
+"""The parts by configuration: what each thread says arrives as the core's events; what is left out is not imported."""
+
+import json
+import queue
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from device.config import DeviceConfig
+from device.core import events as ev
+from device.parts import NoPanel, Parts, fix_event
+from hardware.gps.epoch import GpsFix
+from hardware.panel.panel import Panel
+from hardware.pn532.twin import Pn532Twin
+from wire.words import Fault
+
+WAIT_S = 20
+
+
+def config(**parts):
+    base = {
+        "unit": {"id": "car-1", "role": "vehicle"},
+        "broker": [{"host": "127.0.0.1"}],
+        "journal": {"path": "journal.db"},
+    }
+    return msgspec.convert({**base, **parts}, DeviceConfig)
+
+
+def test_nothing_configured_is_nothing_imported():
+    program = """
+import sys, msgspec
+from pathlib import Path
+from device.config import DeviceConfig
+from device.parts import Parts
+unit = {"id": "car-1", "role": "vehicle"}
+whole = {"unit": unit, "broker": [{"host": "h"}], "journal": {"path": "j"}}
+Parts(msgspec.convert(whole, DeviceConfig), Path("."), print)
+print(sorted({"serial", "gpiozero", "pynmea2"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_no_panel_takes_everything(tmp_path):
+    parts = Parts(config(), tmp_path, [].append)
+    assert isinstance(parts.panel, NoPanel)
+    parts.start()
+    parts.panel.signal("accepted")
+    parts.panel.trouble(True)
+    parts.stop()
+
+
+def test_a_card_arrives_as_the_cores_event_and_leaving_is_nothing(tmp_path):
+    heard, twin = queue.Queue(), Pn532Twin()
+    parts = Parts(config(nfc={"port": twin.port}), tmp_path, heard.put)
+    parts.start()
+    assert heard.get(timeout=WAIT_S) == ev.PartSpoke("nfc", "ok")
+    twin.present("04a1b2c3d4e5f6")
+    shown = heard.get(timeout=WAIT_S)
+    assert (type(shown), shown.uid) == (ev.CardShown, "04a1b2c3d4e5f6")
+    twin.remove()
+    twin.mute()
+    assert heard.get(timeout=WAIT_S) == ev.PartSpoke("nfc", "silent")
+    parts.stop()
+    twin.stop()
+
+
+def test_a_missing_receiver_and_reader_are_said_to_be_so(tmp_path):
+    heard = queue.Queue()
+    absent = str(tmp_path / "no port")
+    parts = Parts(config(nfc={"port": absent}, gps={"port": absent}), tmp_path, heard.put)
+    parts.start()
+    said = {heard.get(timeout=WAIT_S) for _ in range(2)}
+    assert {(event.part, event.word) for event in said} == {
+        ("nfc", "unplugged"),
+        ("gps", "unplugged"),
+    }
+    parts.stop()
+
+
+def test_a_simulated_panel_is_traced_beside_the_configuration(tmp_path):
+    heard = queue.Queue()
+    panel = {"kind": "sim", "trace": "trace.jsonl"}
+    parts = Parts(config(panel=panel), tmp_path, heard.put)
+    assert isinstance(parts.panel, Panel)
+    parts.panel.signal("accepted")
+    parts.stop()
+    lines = (tmp_path / "trace.jsonl").read_text("ascii").splitlines()
+    assert {json.loads(line)["pin"] for line in lines} >= {"GPIO18", "GPIO23"}
+
+
+def test_a_panel_that_cannot_be_opened_stops_the_start_and_says_what_to_do(tmp_path):
+    panel = {"kind": "sim", "trace": "no folder/trace.jsonl"}
+    with pytest.raises(Fault, match="use none") as fault:
+        Parts(config(panel=panel), tmp_path, print)
+    assert "或改为 none" in fault.value.words.zh
+
+
+def test_a_fix_is_taken_over_whole():
+    shared = {
+        "up_ms": 5,
+        "lat": 27.2,
+        "lon": 111.4,
+        "utc_ms": 1_790_000_000_000,
+        "clock_ok": True,
+        "speed_m_s": 8.3,
+        "course_deg": 271.5,
+        "hacc_m": 2.1,
+        "sats": 9,
+    }
+    others = {name: None for name in GpsFix.__struct_fields__ if name not in shared}
+    assert fix_event(GpsFix(**shared, **others)) == ev.Fix(**shared)

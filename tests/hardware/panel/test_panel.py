@@ -1,0 +1,249 @@
+"""The panel on mock pins: what is switched when, and what the buttons say."""
+
+import json
+import queue
+
+import pytest
+from gpiozero.exc import PinInvalidPin
+from gpiozero.pins.mock import MockFactory, MockPWMPin
+
+from hardware.panel import panel as panel_module
+from hardware.panel.panel import BUTTON_PINS, BUZZER_PIN, GREEN_PIN, RED_PIN, ButtonChanged, Panel
+from hardware.panel.patterns import PATTERNS, Step
+from hardware.panel.twin import TracedFactory, mock_factory
+
+NAMES = {f"GPIO{BUZZER_PIN}": "sound", f"GPIO{GREEN_PIN}": "green", f"GPIO{RED_PIN}": "red"}
+WAIT_S = 20
+LONG = 600.0
+
+
+class Edges(MockFactory):
+    """Mock pins that tell each edge to a queue."""
+
+    def __init__(self):
+        self.queue = queue.Queue()
+        super().__init__(pin_class=Told)
+
+    def level(self, pin):
+        return bool(self.pin(pin).state)
+
+
+class Told(MockPWMPin):
+    def _set_state(self, value):
+        before = self._state
+        super()._set_state(value)
+        if self._state != before and self.info.name in NAMES:
+            self.factory.queue.put((NAMES[self.info.name], bool(self._state)))
+
+
+@pytest.fixture
+def pins():
+    return Edges()
+
+
+@pytest.fixture
+def heard():
+    return queue.Queue()
+
+
+@pytest.fixture
+def panel(pins, heard):
+    panel = Panel(pins, heard.put)
+    while not pins.queue.empty():
+        pins.queue.get()
+    yield panel
+    panel.close()
+
+
+@pytest.fixture
+def patterns(monkeypatch):
+    """Patterns of the test's own."""
+
+    def use(**own):
+        monkeypatch.setattr(panel_module, "PATTERNS", own)
+
+    return use
+
+
+def edges(pins, count):
+    return [pins.queue.get(timeout=WAIT_S) for _ in range(count)]
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_the_first_edge_is_there_when_signal_returns(panel, pins, name):
+    panel.signal(name)
+    first = PATTERNS[name][0]
+    assert pins.level(BUZZER_PIN) == first.sound
+    assert pins.level(GREEN_PIN) == first.green
+    assert pins.level(RED_PIN) == first.red
+
+
+def test_a_pattern_is_played_step_by_step_and_ends_dark(panel, pins, patterns):
+    patterns(two=(Step(0.01, sound=True, red=True), Step(0.01, red=True), Step(0.01, green=True)))
+    panel.signal("two")
+    told = edges(pins, 6)
+    assert told == [
+        ("sound", True),
+        ("red", True),
+        ("sound", False),
+        ("green", True),
+        ("red", False),
+        ("green", False),
+    ]
+
+
+def test_the_beeps_of_a_real_pattern_can_be_counted(panel, pins):
+    panel.signal("order_received")
+    told = []
+    while ("green", False) not in told:
+        told.append(pins.queue.get(timeout=WAIT_S))
+    assert told.count(("sound", True)) == told.count(("sound", False)) == 4
+
+
+def test_a_new_pattern_takes_the_place_of_a_running_one(panel, pins, patterns):
+    patterns(
+        long=(Step(LONG, sound=True, red=True), Step(LONG, red=True)),
+        short=(Step(0.01, green=True),),
+    )
+    panel.signal("long")
+    panel.signal("short")
+    assert edges(pins, 6) == [
+        ("sound", True),
+        ("red", True),
+        ("sound", False),
+        ("red", False),
+        ("green", True),
+        ("green", False),
+    ]
+
+
+def test_a_beep_right_after_a_beep_is_parted_from_it(panel, pins, patterns):
+    patterns(one=(Step(LONG, sound=True),))
+    panel.signal("one")
+    panel.signal("one")
+    assert edges(pins, 3) == [("sound", True), ("sound", False), ("sound", True)]
+
+
+def test_after_silence_there_is_no_gap(panel, pins, patterns):
+    patterns(silent=(Step(LONG, green=True),), beep=(Step(LONG, sound=True, green=True),))
+    panel.signal("silent")
+    panel.signal("beep")
+    assert pins.level(BUZZER_PIN)
+    assert pins.level(GREEN_PIN)
+
+
+def test_no_such_pattern(panel):
+    with pytest.raises(KeyError):
+        panel.signal("fanfare")
+
+
+class TestTrouble:
+    def test_the_light_stays_on_and_goes_out_when_told(self, panel, pins):
+        panel.trouble(True)
+        assert pins.level(RED_PIN)
+        panel.trouble(False)
+        assert not pins.level(RED_PIN)
+
+    def test_it_outlives_a_pattern_without_red(self, panel, pins, patterns):
+        patterns(ok=(Step(0.01, sound=True, green=True), Step(0.01, green=True)))
+        panel.trouble(True)
+        panel.signal("ok")
+        told = []
+        while ("green", False) not in told:
+            told.append(pins.queue.get(timeout=WAIT_S))
+        assert pins.level(RED_PIN)
+        assert [edge for edge in told if edge[0] == "red"] == [("red", True)]
+
+    def test_told_during_a_pattern_it_shows_after_it(self, panel, pins, patterns):
+        patterns(ok=(Step(0.05, green=True),))
+        panel.signal("ok")
+        panel.trouble(True)
+        told = []
+        while ("red", True) not in told:
+            told.append(pins.queue.get(timeout=WAIT_S))
+        assert told[0] == ("green", True)
+        assert pins.level(RED_PIN)
+
+    def test_put_out_during_a_pattern_it_is_dark_after_it(self, panel, pins, patterns):
+        patterns(bad=(Step(0.01, red=True),))
+        panel.trouble(True)
+        panel.signal("bad")
+        panel.trouble(False)
+        assert edges(pins, 2) == [("red", True), ("red", False)]
+
+
+class TestButtons:
+    @pytest.mark.parametrize(("name", "pin"), BUTTON_PINS.items())
+    def test_both_edges_are_reported_with_a_rising_time(self, panel, pins, heard, name, pin):
+        del panel
+        pins.pin(pin).drive_low()
+        pins.pin(pin).drive_high()
+        down, up = heard.get(timeout=WAIT_S), heard.get(timeout=WAIT_S)
+        assert down == ButtonChanged(name, True, down.up_ms)
+        assert up == ButtonChanged(name, False, up.up_ms)
+        assert 0 < down.up_ms <= up.up_ms
+
+    def test_bouncing_is_reported_as_it_is(self, panel, pins, heard):
+        del panel
+        for _ in range(5):
+            pins.pin(BUTTON_PINS["sos"]).drive_low()
+            pins.pin(BUTTON_PINS["sos"]).drive_high()
+        pressed = [heard.get(timeout=WAIT_S).pressed for _ in range(10)]
+        assert pressed == [True, False] * 5
+
+    def test_nothing_is_said_at_the_start(self, panel, heard):
+        panel.signal("accepted")
+        assert heard.empty()
+
+
+class TestClose:
+    def test_the_pins_are_dark_and_free_for_another(self, heard):
+        pins = Edges()
+        first = Panel(pins, heard.put)
+        first.trouble(True)
+        first.signal("sos_sent")
+        first.close()
+        told = []
+        while not pins.queue.empty():
+            told.append(pins.queue.get())
+        last = dict(told)
+        assert last["sound"] is last["red"] is False
+        second = Panel(pins, heard.put)
+        second.signal("accepted")
+        assert pins.level(BUZZER_PIN)
+        second.close()
+
+    def test_pins_in_use_are_refused_to_another(self, panel, pins):
+        with pytest.raises(Exception, match="in use"):
+            Panel(pins, print)
+        panel.signal("accepted")
+
+
+class TestTrace:
+    def test_each_edge_is_a_line_at_once(self, tmp_path):
+        path = tmp_path / "trace.jsonl"
+        panel = Panel(mock_factory(path), print)
+        panel.signal("accepted")
+        rows = [json.loads(line) for line in path.read_text("ascii").splitlines()]
+        shown = [(row["pin"], row["value"]) for row in rows if row["pin"] in NAMES]
+        assert shown == [("GPIO18", 1), ("GPIO23", 1)]
+        times = [row["mono_ns"] for row in rows]
+        assert times == sorted(times)
+        panel.close()
+        after = [json.loads(line) for line in path.read_text("ascii").splitlines()]
+        assert {(row["pin"], row["value"]) for row in after} >= {("GPIO18", 0), ("GPIO23", 0)}
+
+    def test_a_trace_is_added_to(self, tmp_path):
+        path = tmp_path / "trace.jsonl"
+        path.write_text("{}\n", "ascii")
+        factory = TracedFactory(path)
+        factory.edge("GPIO18", 1)
+        factory.close()
+        assert len(path.read_text("ascii").splitlines()) == 2
+
+    def test_without_a_path_nothing_is_written(self, tmp_path):
+        factory = mock_factory(None)
+        assert not isinstance(factory, TracedFactory)
+        with pytest.raises(PinInvalidPin):
+            factory.pin(99)
+        assert list(tmp_path.iterdir()) == []
