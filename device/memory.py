@@ -23,10 +23,11 @@ T = TypeVar("T")
 
 
 class _Run(msgspec.Struct):
-    """How a run stands: which boot it belongs to, and whether it came to its end in good order."""
+    """A run: its boot, whether it came to its end in good order, and the boot of the run before it."""
 
     boot: str
     clean: bool
+    before: str | None = None
 
 
 class _Crew(msgspec.Struct):
@@ -38,7 +39,8 @@ class _Crew(msgspec.Struct):
 def begin_run(journal: Journal, boot: str) -> StopReason:
     """Notes that a run of this boot began; returns why the one before ended."""
     before = _setting(journal, "run", _Run)
-    journal.put_setting("run", {"boot": boot, "clean": False})
+    last_boot = before.boot if before else None
+    journal.put_setting("run", {"boot": boot, "clean": False, "before": last_boot})
     if before is None:
         return "first_start"
     if before.clean:
@@ -55,6 +57,7 @@ def recall(journal: Journal, last_stop: StopReason) -> Memory:
     """Everything that a new run goes on from."""
     heads = [_head(state) for stream in STREAMS for state in journal.logs(stream)]
     crew = _setting(journal, "crew", _Crew) or _Crew()
+    run = _setting(journal, "run", _Run)
     return Memory(
         heads=heads,
         chain=journal,
@@ -62,6 +65,7 @@ def recall(journal: Journal, last_stop: StopReason) -> Memory:
         config=_setting(journal, "config", ConfigMessage),
         crew=crew.crew,
         open_fixes=tuple(_fixes(journal)),
+        open_boot=run.before if run else None,
         recent=_recent(journal),
         lost=tuple(Lost(s.stream, s.log, s.first, s.last, s.h_last) for s in journal.opening.lost),
     )

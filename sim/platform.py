@@ -120,6 +120,8 @@ def _events(body: bytes) -> list[dict[str, Any]]:
 class _Handler(BaseHTTPRequestHandler):
     owner: Platform
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
 
     def do_GET(self) -> None:
         self._answer(200 if self.path == "/stats" else 404, self.owner.stats())

@@ -105,7 +105,7 @@ class Agent:
         effects: list[Effect] = [Keep(self._boot(memory.last_stop, logs, now))]
         for lost in memory.lost:
             effects += self._lost(lost.stream, lost.log, lost.first, lost.last, lost.h_last, now)
-        return effects + self._drive.close(now.up_ms)
+        return effects + self._drive.recover(memory.open_boot or self._id.boot, now.up_ms)
 
     def _boot(self, last_stop: StopReason, logs: dict[Stream, str], now: Now) -> Boot:
         return self._scribe.write(

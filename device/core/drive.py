@@ -1,5 +1,7 @@
 """A vehicle's positions on their way into the journal: sampled, gathered into segments, brought to the medium."""
 
+from msgspec.structs import replace
+
 from device.core.clock import Anchor, ClockKeeper
 from device.core.effects import CloseSegment, Effect, KeepFix, Sync
 from device.core.events import Fix
@@ -76,6 +78,20 @@ class Drive:
             Track, up_ms, t0_ms=first.at_ms, up0_ms=first.up_ms, **columns(fixes)
         )
         return [CloseSegment(record)]
+
+    def recover(self, boot: str, up_ms: int) -> list[Effect]:
+        """Closes what a run before had open. Of another `boot`, it is dated by that one's clock alone."""
+        closed = self.close(up_ms)
+        return [self._of_boot(effect, boot) for effect in closed]
+
+    @staticmethod
+    def _of_boot(effect: Effect, boot: str) -> Effect:
+        if not isinstance(effect, CloseSegment) or effect.record.boot == boot:
+            return effect
+        record = effect.record
+        up_ms = record.up0_ms + sum(record.dt_ms) if isinstance(record, Track) else record.up_ms
+        unknown = {"at_ms": None, "clock": "none", "clock_err_ms": None, "pos": None}
+        return CloseSegment(replace(record, boot=boot, up_ms=up_ms, **unknown))
 
     def synced(self) -> None:
         """Everything so far is on the medium."""

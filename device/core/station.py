@@ -33,7 +33,7 @@ class Lost(Struct, frozen=True):
 
 
 class Memory(Struct, frozen=True):
-    """What the journal remembers of the runs before."""
+    """What the journal remembers of the runs before. `open_boot`: the boot of `open_fixes`, None: unknown."""
 
     heads: Sequence[Head]
     chain: Chain
@@ -41,6 +41,7 @@ class Memory(Struct, frozen=True):
     config: ConfigMessage | None = None
     crew: tuple[str, ...] = ()
     open_fixes: tuple[TrackFix, ...] = ()
+    open_boot: str | None = None
     recent: tuple[Checkin, ...] = ()
     lost: tuple[Lost, ...] = ()
 

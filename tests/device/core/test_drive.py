@@ -163,6 +163,12 @@ class TestRestart:
         unit = make_unit("vehicle", open_fixes=fixes)
         assert segments(unit) == [list(fixes)]
 
+    def test_one_of_another_boot_is_dated_by_that_boot_alone(self, make_unit):
+        fixes = tuple(TrackFix(None, 90_000 + n * 1_000, 27.0, 111.0) for n in range(3))
+        unit = make_unit("vehicle", open_fixes=fixes, open_boot="0ldb0075")
+        (track,) = [record for record in unit.journal.records if record.boot == "0ldb0075"]
+        assert (track.up_ms, track.at_ms, track.clock, track.pos) == (92_000, None, "none", None)
+
     def test_a_clean_stop_closes_and_syncs(self, driving):
         driving.drive(5, lat=driving.lat)
         driving.effects.clear()
