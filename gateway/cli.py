@@ -69,12 +69,12 @@ def _records_command(commands: Commands) -> None:
 
 def _config_commands(commands: Commands) -> None:
     group = commands.group("config", Words("单元的配置", "what is wanted of a unit"))
-    add = _leaf(group, "push", Words("发布配置", "publish a configuration"), config_push, "config ")
+    words = Words("发布配置", "publish a configuration")
+    add = _leaf(group, "push", words, config_push, "config ", " --unit cp-01 unit.toml")
     add.add_argument("--unit", required=True, metavar="U", help=group.say("单元", "the unit"))
     add.add_argument("file", type=Path, metavar="UNIT.toml", help=group.say("配置", "its content"))
-    show = _leaf(
-        group, "show", Words("查看配置", "what is wanted, what is used"), config_show, "config "
-    )
+    words = Words("查看配置", "what is wanted, what is used")
+    show = _leaf(group, "show", words, config_show, "config ", " --unit cp-01")
     show.add_argument("--unit", required=True, metavar="U", help=group.say("单元", "the unit"))
 
 
@@ -87,7 +87,8 @@ def _units_command(commands: Commands) -> None:
 def _quarantine_commands(commands: Commands) -> None:
     group = commands.group("quarantine", Words("隔离区", "payloads that could not be taken"))
     _leaf(group, "list", Words("列出", "list them"), quarantine_list, "quarantine ")
-    show = _leaf(group, "show", Words("查看一项", "show one"), quarantine_show, "quarantine ")
+    words = Words("查看一项", "show one")
+    show = _leaf(group, "show", words, quarantine_show, "quarantine ", " 9f86d081")
     show.add_argument("sha256", help=group.say("哈希的前几位", "the beginning of its hash"))
     retry = _leaf(group, "retry", Words("重试", "try again"), quarantine_retry, "quarantine ")
     said = group.say("哈希的前几位；不给则全部", "the beginning of its hash; all if left out")
@@ -95,9 +96,10 @@ def _quarantine_commands(commands: Commands) -> None:
 
 
 def _leaf(
-    commands: Commands, name: str, words: Words, run: Run, within: str = ""
+    commands: Commands, name: str, words: Words, run: Run, within: str = "", needs: str = ""
 ) -> argparse.ArgumentParser:
-    example = f"xunkong gateway {within}{name} --config {CONFIG}"
+    """`within`: the group's name; `needs`: what the example must give beside the configuration."""
+    example = f"xunkong gateway {within}{name} --config {CONFIG}{needs}"
     parser = commands.add(name, words, example, run)
     _config(commands, parser)
     said = commands.say("每行一个 JSON 对象", "one JSON object a line")

@@ -14,11 +14,10 @@ from gateway.store.schema import boots, configs, records, units
 from gateway.store.times import BootAnchor, repaired
 from wire.batch import BadPayload, decode_record
 from wire.codec import decode
+from wire.limits import MAX_AT_MS
 from wire.live import LiveFix, State
 from wire.records import Track
 from wire.track import BadTrack, unfold
-
-FRESH_MS = 30_000
 
 
 class Wanted(Struct, frozen=True):
@@ -68,7 +67,7 @@ def fixes_of(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"id": found["id"], "unit": found["unit"], "mark": str(exc)}
         return
     for number, fix in enumerate(fixes):
-        utc_ms = None if start_ms is None else start_ms + fix.up_ms - record.up0_ms
+        utc_ms = _in_our_time(start_ms, fix.up_ms - record.up0_ms)
         yield {
             "id": found["id"],
             "unit": found["unit"],
@@ -81,6 +80,13 @@ def fixes_of(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "hacc_m": fix.hacc_m,
             "sats": fix.sats,
         }
+
+
+def _in_our_time(start_ms: int | None, after_ms: int) -> int | None:
+    """UTC `after_ms` after `start_ms`; None where that is not known, or no year of ours."""
+    if start_ms is None or not 0 <= start_ms + after_ms <= MAX_AT_MS:
+        return None
+    return start_ms + after_ms
 
 
 def _utc_ms(found: dict[str, Any], record: Track) -> int | None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from gateway.store.open import Store
 from gateway.store.schema import configs
 from wire import codec, topics
+from wire.batch import BadPayload
 from wire.chain import Signer
 from wire.limits import Name, Uid
 from wire.orders import Badge, ConfigMessage, DutyCard, Place, Sampling, UnitConfig
@@ -104,7 +105,10 @@ def _utc_ms(moment: datetime | None, zone: ZoneInfo) -> int | None:
 
 
 def push(store: Store, unit: str, config: UnitConfig, signer: Signer) -> int:
-    """Keeps `config` as the newest of `unit`; returns its version. Raises `Fault` for no unit's name."""
+    """Keeps `config` as the newest of `unit`; returns its version.
+
+    Raises `Fault` for no unit's name, and for what a unit would not take.
+    """
     if not topics.is_unit(unit):
         raise Fault(
             f"{unit!r} 不是单元名；应为 1–32 个 a-z、0-9 或 -，且不是 gw",
@@ -113,11 +117,22 @@ def push(store: Store, unit: str, config: UnitConfig, signer: Signer) -> int:
     with store.writing() as connection:
         query = sa.select(sa.func.max(configs.c.version)).where(configs.c.unit == unit)
         version = (connection.execute(query).scalar() or 0) + 1
-        message = codec.sign(ConfigMessage(1, unit, version, config), signer)
+        body = codec.encode(codec.sign(ConfigMessage(1, unit, version, config), signer))
+        _readable(unit, body)
         now_ms = time.time_ns() // 1_000_000
-        row = {"unit": unit, "version": version, "body": codec.encode(message)}
+        row = {"unit": unit, "version": version, "body": body}
         connection.execute(configs.insert().values(**row, pushed_ms=now_ms))
     return version
+
+
+def _readable(unit: str, body: bytes) -> None:
+    try:
+        codec.decode(body, ConfigMessage)
+    except BadPayload as exc:
+        raise Fault(
+            f"单元 {unit} 会拒收这份配置：{exc}；请改正后再发布",
+            f"unit {unit} would refuse this configuration: {exc}; mend it and push again",
+        ) from exc
 
 
 def newest(store: Store, unit: str) -> ConfigMessage | None:

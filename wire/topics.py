@@ -1,6 +1,7 @@
 """Builds and parses topic names: `xk/v1/<unit>/up/...`, `xk/v1/<unit>/down/...`, `xk/v1/gw/<worker>/state`."""
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -95,6 +96,7 @@ def all_down(unit: str) -> str:
     return f"{ROOT}/{unit}/down/#"
 
 
+@lru_cache(maxsize=32_768)
 def parse(topic: str) -> Up | Down | Worker | None:
     """What `topic` means, or None if it is none of ours. Never raises, whatever the broker sends."""
     parts = topic.split("/")

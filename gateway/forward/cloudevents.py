@@ -45,7 +45,7 @@ def _outcome(url: str, answer: urllib3.BaseHTTPResponse) -> Outcome:
     status = answer.status
     if 200 <= status < 300:
         return Delivered()
-    said = answer.data[:200].decode("utf-8", "replace").strip()
+    said = answer.data[:200].decode("utf-8", "replace").replace("\0", "").strip()
     why = f"{url} answered {status} {said}".strip()
     if status in LATER or status >= 500:
         return TryLater(why, _asked_s(answer.headers.get("Retry-After", "")))
@@ -59,6 +59,6 @@ def _asked_s(retry_after: str) -> float:
     except ValueError:
         try:
             asked_s = parsedate_to_datetime(retry_after).timestamp() - time()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return 0.0
     return min(asked_s, LONGEST_ASKED_S) if asked_s > 0 else 0.0

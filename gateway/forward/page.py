@@ -8,12 +8,16 @@ from sqlalchemy import Connection, RowMapping
 
 from gateway.forward.events import correction_event, record_event
 from gateway.forward.sink import Event
-from gateway.store.schema import boots, cursors, records
+from gateway.store.open import Store
+from gateway.store.schema import TIMELESS, boots, cursors, records
 from gateway.store.times import BootAnchor
 from wire.records import Stream
 
 MOST = 500
-MOST_BYTES = 512 * 1024
+"""Records in a request."""
+
+MOST_BYTES = 96 * 1024
+"""Of records in a request: an event never waits for longer than the platform needs for this."""
 
 
 class Page(Struct, frozen=True):
@@ -80,20 +84,32 @@ def _anchor(connection: Connection, unit: str, boot: str | None) -> BootAnchor |
     return BootAnchor(row.up_ms, row.utc_ms, row.err_ms, row.source, row.pos) if row else None
 
 
-def corrections(connection: Connection, sink: str, page: Page) -> Iterator[list[Event]]:
+def corrections(store: Store, sink: str, page: Page) -> Iterator[list[Event]]:
     """For each clock record of `page` that is its boot's anchor: what went out before it without a time.
 
-    Events count as gone out below the page's first position, tracks up to their own cursor.
+    Events count as gone out below the page's first position, tracks up to their own cursor. No
+    transaction is open while the caller delivers what was given, however long that takes.
     """
-    tracks = cursor(connection, sink, "track")
     for clock in page.clocks:
+        after = 0
+        while found := _correctable(store, sink, page, clock, after):
+            after, events = found
+            yield events
+
+
+def _correctable(
+    store: Store, sink: str, page: Page, clock: RowMapping, after: int
+) -> tuple[int, list[Event]] | None:
+    """Some corrections beyond position `after`, and the position of their last; None for no more."""
+    with store.reading() as connection:
         anchor = _anchor(connection, clock["unit"], clock["boot"])
         if anchor is None or anchor.pos != clock["pos"]:
-            continue
-        after = 0
-        while rows := _timeless(connection, clock, page.first_pos, tracks, after):
-            after = rows[-1]["pos"]
-            yield [correction_event(row, anchor, clock["seq"]) for row in rows]
+            return None
+        tracks = cursor(connection, sink, "track")
+        rows = _timeless(connection, clock, page.first_pos, tracks, after)
+    if not rows:
+        return None
+    return rows[-1]["pos"], [correction_event(row, anchor, clock["seq"]) for row in rows]
 
 
 def _timeless(
@@ -105,7 +121,7 @@ def _timeless(
     )
     query = (
         sa.select(records)
-        .where(c.unit == clock["unit"], c.boot == clock["boot"], c.clock.in_(("none", "rtc")))
+        .where(c.unit == clock["unit"], c.boot == clock["boot"], TIMELESS)
         .where(gone_out, c.pos > after)
         .order_by(c.pos)
         .limit(MOST)

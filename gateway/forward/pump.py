@@ -63,11 +63,8 @@ class Pump:
             return next((page for page in pages if page), None)
 
     def _correct(self, page: Page) -> None:
-        if not page.clocks:
-            return
-        with self._store.reading() as connection:
-            for events in corrections(connection, self._name, page):
-                self._deliver(events)
+        for events in corrections(self._store, self._name, page):
+            self._deliver(events)
 
     def _move(self, page: Page) -> None:
         row = {"sink": self._name, "stream": page.stream, "pos": page.last_pos}

@@ -4,6 +4,8 @@ import logging
 import time
 from typing import Literal
 
+import sqlalchemy as sa
+
 from gateway.store.book import Book
 from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
@@ -14,15 +16,17 @@ log = logging.getLogger("xunkong.forward")
 
 
 class Standing:
-    """One sink's standing, written when it changes."""
+    """One sink's standing, written when it changes, and known again after a restart."""
 
     def __init__(self, store: Store, sink: str) -> None:
         self._store, self._sink = store, sink
-        self._state = ""
+        with store.reading() as connection:
+            query = sa.select(sinks.c.state).where(sinks.c.sink == sink)
+            self._state: str = connection.execute(query).scalar() or ""
 
     def now(self, state: Literal["ok", "waiting", "stopped"], why: str | None) -> None:
-        """It is `state`, because of `why`."""
-        if state == self._state:
+        """It is `state`, because of `why`. One that is stopped stays so until a delivery."""
+        if state == self._state or (state == "waiting" and self._state == "stopped"):
             return
         stopped_before, self._state = self._state == "stopped", state
         level = logging.INFO if state == "ok" else logging.WARNING

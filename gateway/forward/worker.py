@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import closing
 
 from sqlalchemy.exc import DBAPIError
 
@@ -59,7 +60,10 @@ class Forwarder:
         """The sink's thread: it touches its pump, its connection, and the store."""
         sink = CloudEventsSink(section)
         pump = Pump(section.name, sink, self._store, stop, self._reached)
-        commits = Commits(self._store)
+        with closing(Commits(self._store)) as commits:
+            self._follow(pump, commits, stop)
+
+    def _follow(self, pump: Pump, commits: Commits, stop: threading.Event) -> None:
         trouble = Backoff(0.2, 5.0)
         while not stop.is_set():
             try:
@@ -70,4 +74,3 @@ class Forwarder:
             except DBAPIError as exc:
                 log.error("%s; nothing moves until then", fault(self._config.store.url, exc))
                 stop.wait(trouble.wait_s())
-        commits.close()

@@ -11,7 +11,7 @@ from msgspec import Struct
 from gateway.ingest import quarantine
 from gateway.ingest.live import Live
 from gateway.store.book import Book, Seal
-from gateway.store.heads import Gap, Head, Joined, Key, join
+from gateway.store.heads import EMPTY, Gap, Head, Joined, Key, join
 from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
 from wire import codec, topics
@@ -57,18 +57,29 @@ class Intake:
         self._live_ms = 0
         self._answers: dict[Key, int] = {}
         self._refusals: list[Answer] = []
+        self._repeated: dict[tuple[Key, int], tuple[bytes, int]] = {}
 
     def take(self, messages: Sequence[Message], now_ms: int) -> list[Answer]:
         """Commits a group, and returns the answers to it. On a database error nothing was committed."""
-        self._answers, self._refusals = {}, []
+        self._answers, self._refusals, self._repeated = {}, [], {}
         decoded = [self._decode(message) for message in messages]
         asked = any(not isinstance(one.what, State | Pos | None) for one in decoded)
         if asked or self._live_due(now_ms):
             self._commit(decoded, now_ms)
         else:
             self._look(decoded, now_ms)
-        acks = [self._ack(key, via, now_ms) for key, via in self._answers.items()]
-        return acks + self._refusals
+        acks = [
+            self._ack(key, self._book.head(key), via, now_ms) for key, via in self._answers.items()
+        ]
+        return self._acks_of_repeated(now_ms) + acks + self._refusals
+
+    def _acks_of_repeated(self, now_ms: int) -> list[Answer]:
+        """A unit whose journal was set back cannot check the head's answer; it can check its own batch's."""
+        return [
+            self._ack(key, Head(next_seq, h), via, now_ms)
+            for (key, next_seq), (h, via) in self._repeated.items()
+            if next_seq < self._book.head(key).next
+        ]
 
     def _commit(self, decoded: "Sequence[_Decoded]", now_ms: int) -> None:
         try:
@@ -82,6 +93,7 @@ class Intake:
         except BaseException:
             self._book.forget()
             raise
+        self._live.written()
         self._live_ms = now_ms
         self._reached("ingest.after_commit")
 
@@ -170,14 +182,18 @@ class Intake:
         return join(head, batch, gap)
 
     def _fork(self, key: Key, batch: Batch) -> Key:
-        """Begins a branch at the first record that differs from what is there."""
+        """Begins a branch at the first record that differs from the log and all its branches.
+
+        Where another branch has that name (eight digits can be made to collide), none begins: the
+        answer is that branch's, which is not the unit's own, and nothing is acknowledged to it.
+        """
+        branches = (key, *self._book.forks(key))
         at = 0
-        while at < len(batch.hs) and self._book.h_at(key, batch.first + at) == batch.hs[at]:
+        while any(self._book.h_at(b, batch.first + at) == batch.hs[at] for b in branches):
             at += 1
-        at = min(at, len(batch.hs) - 1)
-        rooted = at > 0 or batch.first == 1 or self._book.h_at(key, batch.first - 1) == batch.prev
-        root = batch.hs[at] if rooted else batch.prev
-        branch = (key[0], key[1], f"{key[2][:16]}~{root.hex()[:8]}")
+        branch = (key[0], key[1], f"{key[2]}~{batch.hs[at].hex()[:8]}")
+        if self._book.head(branch) != EMPTY:
+            return branch
         before = batch.hs[at - 1] if at else batch.prev
         self._book.move(branch, Head(batch.first + at, before))
         self._alarm(key[0], f"{key[1]} log {key[2]} forked at record {batch.first + at}")
@@ -187,6 +203,8 @@ class Intake:
         how = self._meet(key, batch)
         if how.how == "new":
             self._append(key, batch, how)
+        elif how.how == "known":
+            self._repeated[key, batch.last + 1] = (batch.hs[-1], message.via)
         elif how.how == "island" and self._book.islands_of(key[0]) < ISLANDS_PER_UNIT:
             self._book.keep_island(key, batch.first, batch.last, batch.prev, message.payload)
 
@@ -201,17 +219,17 @@ class Intake:
         self._greet_new_log(key)
         seal = Seal(batch.first, batch.kid, batch.sig)
         raws, hs = batch.raws[how.start :], batch.hs[how.start :]
-        for record in self._book.append(key, raws, hs, seal, mark):
-            self._act_on(key[0], record)
+        for pos, record in self._book.append(key, raws, hs, seal, mark):
+            self._act_on(key[0], record, pos)
 
     def _greet_new_log(self, key: Key) -> None:
         if self._book.head(key).next > 1 or "~" in key[2] or not self._book.has_other_log(key):
             return
         self._alarm(key[0], f"a new {key[1]} log {key[2]} began beside the one known")
 
-    def _act_on(self, unit: str, record: object) -> None:
+    def _act_on(self, unit: str, record: object, pos: int) -> None:
         if isinstance(record, Clock):
-            self._book.learned(unit, record)
+            self._book.learned(unit, record, pos)
         elif isinstance(record, Dropped):
             key = (unit, record.stream, record.log)
             h_last = bytes.fromhex(record.h_last) if record.h_last else None
@@ -240,20 +258,25 @@ class Intake:
         for said in hello.logs:
             key = (place.unit, said.stream, said.log)
             head = self._book.head(key)
-            if said.oldest > head.next and self._book.gap_at(key, head.next) is None:
+            if said.oldest > head.next and not self._declared(key, head.next, said.oldest - 1):
                 gap = Gap(head.next, said.oldest - 1, None)
                 self._book.declare_gap(key, gap, "the unit does not keep them any more")
                 self._alarm(place.unit, f"{said.stream} records {gap.first} to {gap.last} are gone")
                 self._drain(key)
             for known in (key, *self._book.forks(key)):
+                self._book.head(known)
                 self._answers[known] = message.via
+
+    def _declared(self, key: Key, first: int, last: int) -> bool:
+        """Whether it is known already that `first` to `last` will never come."""
+        gap = self._book.gap_at(key, first)
+        return gap is not None and gap.last >= last
 
     def _alarm(self, unit: str, what: str) -> None:
         self._own.alarm(self._book, f"{unit}: {what}", part=unit)
 
-    def _ack(self, key: Key, via: int, now_ms: int) -> Answer:
+    def _ack(self, key: Key, head: Head, via: int, now_ms: int) -> Answer:
         unit, stream, log = key
-        head = self._book.head(key)
         ack = Ack(1, log, head.next, head.h.hex(), self._store.identity, now_ms)
         payload = codec.encode(codec.sign(ack, self._signer))
         return Answer(topics.ack(unit, "track" if stream == "track" else "event"), payload, via)

@@ -34,15 +34,18 @@ class Live:
         self._dirty: set[str] = set()
 
     def state(self, unit: str, state: State, raw: bytes, retained: bool, now_ms: int) -> None:
-        """A `state` or a last will came."""
+        """A `state` or a last will came; a retained one shows what was said, never that it is fresh."""
         held = self._units.setdefault(unit, _Unit())
         if not state.online:
             self._gone(unit, held, state)
             return
         held.online, held.boot, held.conn = True, state.boot, state.conn
-        held.state, held.state_ms = raw, now_ms
+        held.state = raw
         self._dirty.add(unit)
-        if state.fix and not retained:
+        if retained:
+            return
+        held.state_ms = now_ms
+        if state.fix:
             self._fix(unit, state.fix, now_ms)
 
     def _gone(self, unit: str, held: _Unit, will: State) -> None:
@@ -67,7 +70,7 @@ class Live:
         return bool(self._dirty)
 
     def write(self, connection: Connection) -> None:
-        """Writes what changed since the last time."""
+        """Writes what changed; `written` is to be called once it is committed."""
         if not self._dirty:
             return
         insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
@@ -83,4 +86,7 @@ class Live:
             ),
             rows,
         )
+
+    def written(self) -> None:
+        """The commit is done: only what changes from now on is to be written."""
         self._dirty.clear()

@@ -5,11 +5,11 @@ are subscribed to with QoS 1; a full hand-over queue blocks this thread, so that
 hold back, and what the broker drops the units send again.
 """
 
+import logging
 import random
 import ssl
 import threading
 from collections.abc import Callable
-from queue import Full, Queue
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -17,12 +17,15 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import BrokerSection
+from gateway.ingest.inbox import Inbox
 from gateway.ingest.intake import Message
 from wire import topics
 
 KEEPALIVE_S = 20
 FIRST_WAIT_S = 0.3
 LONGEST_WAIT_S = 10.0
+
+log = logging.getLogger("xunkong.ingest")
 
 
 class BrokerLink:
@@ -33,7 +36,7 @@ class BrokerLink:
         via: int,
         broker: BrokerSection,
         worker: str,
-        inbox: "Queue[Message]",
+        inbox: Inbox,
         will: bytes,
         greeted: Callable[[int], None],
     ) -> None:
@@ -68,13 +71,15 @@ class BrokerLink:
     def _run(self) -> None:
         wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
-            held = self._hold()
+            before, held = self.why, self._hold()
+            if self.why and self.why != before:
+                log.warning("broker %s: %s; tried again and again", self.broker, self.why)
             wait_s = FIRST_WAIT_S if held else min(LONGEST_WAIT_S, wait_s * 2)
             self._stop.wait(wait_s * random.uniform(0.5, 1.5))
 
     def _hold(self) -> bool:
-        client = self._make()
         try:
+            client = self._make()
             client.connect(self.broker.host, self.broker.port, keepalive=KEEPALIVE_S)
         except (OSError, ValueError) as exc:
             self.why = str(exc)
@@ -125,9 +130,5 @@ class BrokerLink:
     def _message(self, client: Client, _: Any, message: MQTTMessage) -> None:
         del client
         came = Message(message.topic, bytes(message.payload), message.retain, self._via)
-        while not self._stop.is_set():
-            try:
-                self._inbox.put(came, timeout=1.0)
-            except Full:
-                continue
-            return
+        while not self._stop.is_set() and not self._inbox.put(came, wait_s=1.0):
+            continue

@@ -5,15 +5,17 @@ touches the store.
 """
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, Queue
+from queue import Queue
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from gateway.config import GatewayConfig
+from gateway.ingest.inbox import Inbox
 from gateway.ingest.intake import Intake, Message
 from gateway.ingest.mqtt import BrokerLink
 from gateway.store.open import Store, fault
@@ -22,10 +24,10 @@ from wire import codec, topics
 from wire.chain import NoKeys
 from wire.live import WorkerState
 
-GROUP = 2_000
-QUEUE = 20_000
-GROUP_BYTES = 8 * 1024 * 1024
 IDLE_S = 0.2
+SWITCH_S = 0.001
+"""How long this thread may keep the brokers' threads from the interpreter while it works."""
+
 STATE_EVERY_MS = 30_000
 CONFIG_EVERY_MS = 1_000
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -41,7 +43,7 @@ class Worker:
         self._name = config.ingest.worker
         self._url = config.store.url
         self._intake = Intake(store, NoKeys(), NoKeys(), reached)
-        self._inbox: Queue[Message] = Queue(QUEUE)
+        self._inbox = Inbox()
         self._greet: Queue[int] = Queue()
         self._links = [
             BrokerLink(via, broker, self._name, self._inbox, self._will(), self._greet.put)
@@ -55,33 +57,19 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. A database that fails is tried again; nothing is answered meanwhile."""
+        sys.setswitchinterval(SWITCH_S)
         for link in self._links:
             link.start()
         try:
             while not stop.is_set():
                 self._chores(_now_ms())
-                group = self._group()
+                group = self._inbox.take(IDLE_S)
                 if not self._take(group, stop):
                     break
         finally:
             for link in self._links:
                 link.publish(topics.worker_state(self._name), self._will(), retain=True)
                 link.stop()
-
-    def _group(self) -> list[Message]:
-        try:
-            group = [self._inbox.get(timeout=IDLE_S)]
-        except Empty:
-            return []
-        size = len(group[0].payload)
-        while len(group) < GROUP and size < GROUP_BYTES:
-            try:
-                message = self._inbox.get_nowait()
-            except Empty:
-                break
-            group.append(message)
-            size += len(message.payload)
-        return group
 
     def _take(self, group: list[Message], stop: threading.Event) -> bool:
         """Commits and answers; tries again until it works or the process is to end."""

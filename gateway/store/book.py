@@ -17,6 +17,7 @@ from gateway.store.heads import EMPTY, Gap, Head, Key
 from gateway.store.schema import boots, gaps, islands, ledger, logs, records
 from gateway.store.times import BootAnchor, better
 from wire.batch import decode_record
+from wire.limits import MAX_AT_MS
 from wire.records import Clock, Dropped, Record, Unreadable
 
 COLUMNS = tuple(column.name for column in records.columns)
@@ -121,21 +122,21 @@ class Book:
         hs: Sequence[bytes],
         seal: Seal | None = None,
         mark: str | None = None,
-    ) -> list[Record]:
-        """Appends consecutive records to `key`; returns those that ask for something more.
+    ) -> list[tuple[int, Record]]:
+        """Appends consecutive records to `key`; returns those that ask for more, each with its `pos`.
 
         `mark` says what is wrong with the first of them, None when nothing is.
         """
         head = self.head(key)
         if head is EMPTY:
             self.begun.append(key)
-        asking: list[Record] = []
+        asking: list[tuple[int, Record]] = []
         seq = head.next
         for raw, h in zip(raws, hs, strict=True):
             record = decode_record(raw)
-            self._add(key, seq, raw, h, record, mark)
             if isinstance(record, Clock | Dropped):
-                asking.append(record)
+                asking.append((self._pos, record))
+            self._add(key, seq, raw, h, record, mark)
             self._fresh[key, seq] = h
             seq, mark = seq + 1, None
         if seal and seal.sig:
@@ -168,10 +169,10 @@ class Book:
         )
         self._pos += 1
 
-    def learned(self, unit: str, clock: Clock) -> None:
-        """A `clock` record of `unit`: kept as its boot's anchor, if it says more than the one held."""
+    def learned(self, unit: str, clock: Clock, pos: int) -> None:
+        """A `clock` record of `unit` at `pos`: kept as its boot's anchor, if it says more than the one held."""
         key = (unit, clock.boot)
-        new = BootAnchor(clock.up_ms, clock.utc_ms, clock.err_ms, clock.source, self._pos - 1)
+        new = BootAnchor(clock.up_ms, clock.utc_ms, clock.err_ms, clock.source, pos)
         if better(new, self._anchors.get(key) or self._anchor(key)):
             self._anchors[key] = new
 
@@ -183,8 +184,8 @@ class Book:
 
     # Islands and gaps
 
-    def keep_island(self, key: Key, first: int, last: int, prev: bytes, payload: bytes) -> bool:
-        """Keeps a batch whose place is not reached yet. False if it is there already."""
+    def keep_island(self, key: Key, first: int, last: int, prev: bytes, payload: bytes) -> None:
+        """Keeps a batch whose place is not reached yet; a longer one takes the place of a shorter."""
         insert = self._insert(islands).values(
             unit=key[0],
             stream=key[1],
@@ -195,10 +196,16 @@ class Book:
             payload=payload,
             received_ms=self.now_ms,
         )
-        done = self.connection.execute(insert.on_conflict_do_nothing())
+        new = insert.excluded
+        self.connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=["unit", "stream", "log", "first", "prev"],
+                set_={"last": new.last, "payload": new.payload, "received_ms": new.received_ms},
+                where=islands.c.last < new.last,
+            )
+        )
         self._islands().add(key)
         self._pos += 1
-        return bool(done.rowcount)
 
     def islands_of(self, unit: str) -> int:
         """How many batches of a unit wait for their place."""
@@ -244,7 +251,7 @@ class Book:
             first=gap.first,
             last=gap.last,
             h_last=gap.h_last,
-            why=why,
+            why=why.replace("\0", ""),
         )
         index = ["unit", "stream", "log", "first"]
         new = insert.excluded
@@ -256,9 +263,21 @@ class Book:
         self._pos += 1
 
     def gap_at(self, key: Key, seq: int) -> Gap | None:
-        """The declared gap that `seq` lies in, None where nothing is declared missing."""
+        """The declared gap that `seq` lies in, with those that follow it without a record between.
+
+        None where nothing is declared missing.
+        """
+        gap = found = self._declared(key, seq)
+        while found and (found := self._declared(key, found.last + 1)):
+            gap = Gap(gap.first, found.last, found.h_last) if gap else found
+        return gap
+
+    def _declared(self, key: Key, seq: int) -> Gap | None:
         row = self.connection.execute(
-            sa.select(gaps).where(_is(gaps, key), gaps.c.first <= seq, gaps.c.last >= seq).limit(1)
+            sa.select(gaps)
+            .where(_is(gaps, key), gaps.c.first <= seq, gaps.c.last >= seq)
+            .order_by(gaps.c.last.desc())
+            .limit(1)
         ).first()
         return Gap(row.first, row.last, row.h_last) if row else None
 
@@ -329,7 +348,8 @@ def _said(record: Unreadable) -> tuple[Any, ...]:
     fields = record.fields or {}
     kind = _text(record.kind, 64)
     boot, clock = (_text(fields.get(name), 8) for name in ("boot", "clock"))
-    up_ms, at_ms = (_number(fields.get(name)) for name in ("up_ms", "at_ms"))
+    up_ms = _number(fields.get("up_ms"), 2**53)
+    at_ms = _number(fields.get("at_ms"), MAX_AT_MS)
     return kind, boot, up_ms, at_ms, clock
 
 
@@ -337,7 +357,7 @@ def _text(value: object, length: int) -> str | None:
     return value if isinstance(value, str) and len(value) <= length and "\0" not in value else None
 
 
-def _number(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
+def _number(value: object, most: int) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most:
         return value
     return None

@@ -1,5 +1,6 @@
 """Opens the store: engine, pragmas, migrations; what is wrong becomes a `Fault` that says what to do."""
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,21 +63,33 @@ class Store:
 def open_store(url: str) -> Store:
     """Opens the store at `url`, and brings its schema up to date. Raises `StoreFault`."""
     try:
-        engine = _engine(url)
+        return _ready(_engine(url), url)
+    except (DBAPIError, ArgumentError, NoSuchModuleError, ImportError, ValueError) as exc:
+        raise fault(url, exc) from exc
+
+
+def _ready(engine: Engine, url: str) -> Store:
+    try:
         _migrate(engine, url)
         return Store(engine)
-    except (DBAPIError, ArgumentError, NoSuchModuleError) as exc:
-        raise fault(url, exc) from exc
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def fault(url: str, exc: Exception) -> StoreFault:
     """What a database error means for people."""
-    shown = sa.make_url(url).render_as_string(hide_password=True) if "://" in url else url
+    shown = _shown(url)
     why = str(getattr(exc, "orig", None) or exc).strip().splitlines()[0]
     return StoreFault(
         f"数据库 {shown} 无法使用：{why}；请检查 [store] url、磁盘空间与权限",
         f"store {shown} cannot be used: {why}; check [store] url, disk space and permissions",
     )
+
+
+def _shown(url: str) -> str:
+    """`url` without its password."""
+    return re.sub(r"(://[^/@]*?):[^/]*@", r"\1:***@", url)
 
 
 def _engine(url: str) -> Engine:
@@ -125,7 +138,7 @@ def _upgrade(config: Config, url: str) -> None:
         command.upgrade(config, "head")
     except CommandError as exc:
         raise StoreFault(
-            f"数据库 {url} 由更新版本的软件写成（{exc}）；请升级软件，数据库未被改动",
-            f"store {url} was written by a newer version ({exc}): update the software; "
+            f"数据库 {_shown(url)} 由更新版本的软件写成（{exc}）；请升级软件，数据库未被改动",
+            f"store {_shown(url)} was written by a newer version ({exc}): update the software; "
             "the store was not touched",
         ) from exc

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -57,7 +58,17 @@ records = Table(
 `kid`, `sig`, `batch_first` stand on the last record of a signed batch.
 """
 
-Index("records_boot", records.c.unit, records.c.boot)
+TIMELESS = text("clock IN ('none', 'rtc')")
+"""Records whose time is to be repaired; the index holds no others, so that it costs little."""
+
+Index(
+    "records_timeless",
+    records.c.unit,
+    records.c.boot,
+    sqlite_where=TIMELESS,
+    postgresql_where=TIMELESS,
+)
+Index("records_stream", records.c.stream, records.c.pos)
 
 logs = Table(
     "logs",

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from wire.limits import MAX_AT_MS
 from wire.records import ClockSource
 
 Quality = Literal["gnss", "ntp", "gw", "rtc", "repaired", "none"]
@@ -34,7 +35,9 @@ def repaired(row: Mapping[Any, Any], anchor: BootAnchor | None) -> RepairedTime:
     if clock in ("gnss", "ntp", "gw") and at_ms is not None:
         return RepairedTime(at_ms, clock)
     if anchor is not None and up_ms is not None:
-        return RepairedTime(anchor.utc_ms + up_ms - anchor.up_ms, "repaired")
+        utc_ms = anchor.utc_ms + up_ms - anchor.up_ms
+        if 0 <= utc_ms <= MAX_AT_MS:
+            return RepairedTime(utc_ms, "repaired")
     if clock == "rtc" and at_ms is not None:
         return RepairedTime(at_ms, "rtc")
     return RepairedTime(None, "none")
