@@ -3,8 +3,9 @@
 import argparse
 import json
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +13,11 @@ from pathlib import Path
 import msgspec
 
 from device.config import journal_path, load
+from device.journal.errors import RottenRow
 from device.journal.inspect import all_logs, verify
 from device.journal.journal import Journal
 from wire.commands import Commands
-from wire.records import STREAMS
+from wire.records import STREAMS, Stream
 from wire.words import Words
 
 CONFIG = "/etc/xunkong/device.toml"
@@ -114,27 +116,38 @@ def journal_stat(args: argparse.Namespace) -> int:
 
 
 def journal_list(args: argparse.Namespace) -> int:
-    """The records, a line each."""
-    with _reading(args) as journal:
-        for stream in STREAMS:
-            for log, seq, _, raw in journal.iterate(stream):
-                text = raw.decode()
-                if args.json:
-                    head = {"stream": stream, "log": log, "seq": seq}
-                    print(msgspec.json.encode({**head, "record": msgspec.Raw(raw)}).decode())
-                else:
-                    print(f"{stream}/{log}/{seq} {text}")
-    return 0
+    """The records, a line each. 1 when some cannot be read any more."""
+
+    def line(stream: Stream, log: str, seq: int, raw: bytes) -> str:
+        if not args.json:
+            return f"{stream}/{log}/{seq} {raw.decode()}"
+        head = {"stream": stream, "log": log, "seq": seq}
+        return msgspec.json.encode({**head, "record": msgspec.Raw(raw)}).decode()
+
+    return _print_all(args, lambda stream, log, seq, _, raw: line(stream, log, seq, raw))
 
 
 def journal_export(args: argparse.Namespace) -> int:
-    """The records as they are chained: the exact bytes as text, and the value after each."""
+    """The records as they are chained: the exact bytes as text, and the value after each; 1 as above."""
+
+    def line(stream: Stream, log: str, seq: int, h: bytes, raw: bytes) -> str:
+        row = {"stream": stream, "log": log, "seq": seq, "h": h.hex(), "raw": raw.decode()}
+        return json.dumps(row, ensure_ascii=False)
+
+    return _print_all(args, line)
+
+
+def _print_all(
+    args: argparse.Namespace, line: Callable[[Stream, str, int, bytes, bytes], str]
+) -> int:
+    rotten: list[RottenRow] = []
     with _reading(args) as journal:
         for stream in STREAMS:
-            for log, seq, h, raw in journal.iterate(stream):
-                row = {"stream": stream, "log": log, "seq": seq, "h": h.hex(), "raw": raw.decode()}
-                print(json.dumps(row, ensure_ascii=False))
-    return 0
+            for log, seq, h, raw in journal.iterate(stream, rotten):
+                print(line(stream, log, seq, h, raw))
+    for row in rotten:
+        print(f"xunkong: {row.words.say(args.language)}", file=sys.stderr)
+    return 1 if rotten else 0
 
 
 def journal_verify(args: argparse.Namespace) -> int:

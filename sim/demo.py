@@ -44,28 +44,6 @@ EVERY_FIX = Sampling(moving_s=0.1, rest_s=0.1)
 """So that each epoch of the receiver can be looked for at the platform."""
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What the demo found; latencies in milliseconds.
-
-    `tap_to_platform_ms` is of the taps while broker and unit were there, `tap_to_platform_disturbed_ms`
-    of the others. `no_beep`: taps that were cut off in mid-tap, and whether they came through.
-    """
-
-    units: list[tally.UnitTally]
-    recorded: int
-    committed: int
-    platform: int
-    lost: int
-    doubled: int
-    redelivered: int
-    no_beep: list[dict[str, str | bool]]
-    tap_to_beep_ms: tally.Percentiles
-    tap_to_platform_ms: tally.Percentiles
-    tap_to_platform_disturbed_ms: tally.Percentiles
-    broker: str
-    seconds: float
-
-
 class Vehicle:
     """A unit with a simulated receiver; `sent_utc_ms` are the epochs that it was sent."""
 
@@ -157,7 +135,7 @@ def _streams(recordings: Sequence[Path], seconds: float) -> list[bytes]:
     return [read[0], read[1 % len(read)]]
 
 
-def _write(path: Path, found: Report) -> None:
+def _write(path: Path, found: tally.Report) -> None:
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     except OSError as exc:
@@ -179,7 +157,7 @@ class Demo:
         self._checkpoints = [Checkpoint(self._city, f"cp-03-{n}", seed=n) for n in (1, 2)]
         self._dice = random.Random()
 
-    def run(self, seconds: float) -> Report:
+    def run(self, seconds: float) -> tally.Report:
         """Plays it all, and counts."""
         begun_s = time.monotonic()
         try:
@@ -359,7 +337,7 @@ class Demo:
             tally.vehicle(v.unit.name, v.sent_utc_ms, committed, received) for v in self._vehicles
         ]
 
-    def _count(self, begun_s: float) -> Report:
+    def _count(self, begun_s: float) -> tally.Report:
         checkins, received = self._city.committed("checkin"), list(self._city.received())
         taps = [tap for checkpoint in self._checkpoints for tap in checkpoint.tapper.taps]
         units = self._vehicle_tallies() + [
@@ -367,7 +345,7 @@ class Demo:
             for c in self._checkpoints
         ]
         kept = {(row["unit"], row["record"]["badge"]) for row in checkins}
-        return Report(
+        return tally.Report(
             units=units,
             recorded=sum(unit.recorded for unit in units),
             committed=sum(unit.committed for unit in units),

@@ -2,13 +2,9 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
 
+from sim.tally import Percentiles, Report
 from wire.words import Language, Words
-
-if TYPE_CHECKING:
-    from sim.demo import Report
-    from sim.tally import Percentiles
 
 
 class Show:
@@ -38,7 +34,7 @@ class Show:
         print(f"\r{line}\x1b[K" if self._tty else line, end="" if self._tty else "\n", flush=True)
         self._open_line = self._tty
 
-    def table(self, found: "Report") -> None:
+    def table(self, found: Report) -> None:
         """The result."""
         self.say(Words("结果", "result"))
         zh = ("单元", "记录", "入库", "平台", "丢失", "重复", "重发", "无声")
@@ -73,14 +69,14 @@ class Show:
         )
         print(f"  {verdict.say(self._language)}", flush=True)
 
-    def _latency(self, words: Words, found: "Percentiles") -> None:
+    def _latency(self, words: Words, found: Percentiles) -> None:
         if found.n:
             print(
                 f"  {words.say(self._language)}: p50 {found.p50} ms, p99 {found.p99} ms, "
                 f"max {found.max} ms (n {found.n})"
             )
 
-    def _no_beeps(self, found: "Report") -> None:
+    def _no_beeps(self, found: Report) -> None:
         for tap in found.no_beep:
             fate = (
                 Words("已入库（断电前已写入日志）", "it had reached the journal, and was delivered")

@@ -45,6 +45,28 @@ class Percentiles(Struct, frozen=True):
     max: float | None
 
 
+class Report(Struct, frozen=True):
+    """What the demo found; latencies in milliseconds.
+
+    `tap_to_platform_ms` is of the taps while broker and unit were there, `tap_to_platform_disturbed_ms`
+    of the others. `no_beep`: taps that were cut off in mid-tap, and whether they came through.
+    """
+
+    units: list[UnitTally]
+    recorded: int
+    committed: int
+    platform: int
+    lost: int
+    doubled: int
+    redelivered: int
+    no_beep: list[dict[str, str | bool]]
+    tap_to_beep_ms: Percentiles
+    tap_to_platform_ms: Percentiles
+    tap_to_platform_disturbed_ms: Percentiles
+    broker: str
+    seconds: float
+
+
 def percentiles(values_ms: Iterable[float]) -> Percentiles:
     """By nearest rank."""
     ordered = sorted(values_ms)

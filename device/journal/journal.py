@@ -6,7 +6,6 @@ synchronous=FULL makes everything before it in the write-ahead log durable. Noth
 sending before it is durable, or a power cut could renumber what the gateway already has.
 """
 
-import fcntl
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +16,10 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from device.journal.errors import JournalBusy, JournalError, RottenRow, translated
+from device.journal import pruning
+from device.journal.errors import JournalError, RottenRow, translated
 from device.journal.layout import Opening, begin_log, open_database, read_logs
+from device.journal.lock import own, release
 from device.journal.logs import (
     Entry,
     FixDocument,
@@ -26,19 +27,18 @@ from device.journal.logs import (
     LogState,
     RowDocument,
     Slice,
+    read_fix,
+    read_row,
     table_name,
 )
 from device.journal.tinydb_sqlite import SQLiteTinyDB, sql_name
 from wire.chain import START
 from wire.records import STREAMS, Stream
 
-PRUNE_AT_ONCE = 2_000
 TOUCH = "REPLACE INTO syncs (rowid, n) SELECT 1, coalesce(max(n), 0) + 1 FROM syncs"
 """Writes something, whatever became of the row: a commit of nothing brings nothing onto the medium."""
 
 _encode = msgspec.json.encode
-_decode_row = msgspec.json.Decoder(RowDocument).decode
-_decode_fix = msgspec.json.Decoder(FixDocument).decode
 
 
 def nothing(point: str) -> None:
@@ -83,14 +83,14 @@ class Journal:
         A damaged file is set aside and salvaged (see `opening`). Raises the family of
         `device.journal.errors`. With `read_only` a running unit's journal may be read beside it.
         """
-        lock = None if read_only else _own(path)
+        lock = None if read_only else own(path)
         try:
             db, opening = open_database(path, read_only=read_only, suspect=suspect)
         except (sqlite3.Error, OSError) as exc:
-            _release(lock)
+            release(lock)
             raise translated(path, exc) from exc
         except JournalError:
-            _release(lock)
+            release(lock)
             raise
         try:
             journal = cls(path, db, opening, reached, lock)
@@ -98,7 +98,7 @@ class Journal:
                 journal._make_ready()
         except (sqlite3.Error, OSError) as exc:
             db.close()
-            _release(lock)
+            release(lock)
             raise translated(path, exc) from exc
         return journal
 
@@ -156,7 +156,7 @@ class Journal:
     def open_fixes(self) -> list[bytes]:
         """The fixes of the open segment, in order; one that cannot be read any more is left out."""
         rows = self._fetch(f"SELECT body FROM {sql_name('open')} ORDER BY doc_id")
-        return [fix.encode() for (body,) in rows if (fix := _fix(body)) is not None]
+        return [fix.encode() for (body,) in rows if (fix := read_fix(body)) is not None]
 
     def sync(self) -> None:
         """Brings all that was written onto the medium."""
@@ -238,7 +238,7 @@ class Journal:
         raws: list[bytes] = []
         size, start, prev, h = 0, first, START, ""
         for seq, body in self._rows(stream, log, first, max_count):
-            row = _row_or_none(stream, log, seq, body)
+            row = read_row(seq, body)
             if row is None and not raws:
                 raise RottenRow(stream, log, seq)
             if row is None:
@@ -280,7 +280,7 @@ class Journal:
         """The row; None where it is not kept, or is not what was written."""
         query = f"SELECT body FROM {sql_name(table_name(stream, log))} WHERE doc_id = ?"
         found = self._fetch(query, (seq,))
-        return _row_or_none(stream, log, seq, found[0][0]) if found else None
+        return read_row(seq, found[0][0]) if found else None
 
     def _fetch(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         try:
@@ -295,20 +295,25 @@ class Journal:
             f"SELECT doc_id, body FROM {sql_name(log.table())} ORDER BY doc_id DESC LIMIT ?",
             (count,),
         )
-        read = ((seq, _row_or_none(stream, log.log, seq, body)) for seq, body in rows)
+        read = ((seq, read_row(seq, body)) for seq, body in rows)
         return [(seq, row.raw.encode()) for seq, row in read if row]
 
-    def iterate(self, stream: Stream) -> Iterator[tuple[str, int, bytes, bytes]]:
+    def iterate(
+        self, stream: Stream, rotten: list[RottenRow] | None = None
+    ) -> Iterator[tuple[str, int, bytes, bytes]]:
         """Every record kept: log, sequence number, chain value after it, bytes; oldest log first.
 
-        Raises `RottenRow` at one that cannot be read any more.
+        What cannot be read any more is put into `rotten`; None: raises the `RottenRow`.
         """
         for log in self.logs(stream):
             for seq, body in self._rows(stream, log.log, 1, -1):
-                row = _row_or_none(stream, log.log, seq, body)
-                if row is None:
+                row = read_row(seq, body)
+                if row:
+                    yield log.log, seq, bytes.fromhex(row.h), row.raw.encode()
+                elif rotten is None:
                     raise RottenRow(stream, log.log, seq)
-                yield log.log, seq, bytes.fromhex(row.h), row.raw.encode()
+                else:
+                    rotten.append(RottenRow(stream, log.log, seq))
 
     # Acknowledgement and pruning
 
@@ -343,30 +348,13 @@ class Journal:
             raise
 
     def _prune_log(self, log: LogDocument, now_utc_ms: int, keep_days: float) -> int:
-        self._mark(log, now_utc_ms)
-        old = self._run(
-            "SELECT max(next) FROM marks WHERE log = ? AND utc_ms <= ?",
-            (log.log, now_utc_ms - int(keep_days * 86_400_000)),
-        ).fetchone()[0]
-        upto = min(old or 1, log.next, log.oldest + PRUNE_AT_ONCE)
+        pruning.mark(self._run, log, now_utc_ms)
+        upto = pruning.due(self._run, log, now_utc_ms, keep_days)
         if upto <= log.oldest:
             return 0
-        doc_id = self._logs[log.stream, log.log][0]
-        gone: int = self._run(
-            f"DELETE FROM {sql_name(log.table())} WHERE doc_id < ?", (upto,)
-        ).rowcount
-        log.oldest = upto
-        self._write_log(doc_id, log)
-        self._run("DELETE FROM marks WHERE log = ? AND next < ?", (log.log, upto))
+        gone = pruning.remove(self._run, log, upto)
+        self._write_log(self._logs[log.stream, log.log][0], log)
         return gone
-
-    def _mark(self, log: LogDocument, now_utc_ms: int) -> None:
-        newest = self._run("SELECT max(next) FROM marks WHERE log = ?", (log.log,)).fetchone()
-        if log.next > (newest[0] or 1):
-            self._run(
-                "INSERT INTO marks (log, next, utc_ms) VALUES (?, ?, ?)",
-                (log.log, log.next, now_utc_ms),
-            )
 
     def seal_rotten(self, stream: Stream, log: str, seq: int) -> tuple[int, int, bytes | None]:
         """Takes a rotten row out of the way: what follows it stays readable.
@@ -393,10 +381,8 @@ class Journal:
     def put_setting(self, name: str, value: Mapping[str, Any]) -> None:
         """Keeps a setting; it is on the medium on return."""
         with self._guard(durable=True):
-            self._run(
-                "INSERT OR REPLACE INTO settings VALUES (?, ?)",
-                (name, _encode(value).decode()),
-            )
+            text = _encode(value).decode()
+            self._run("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
         self._grown(durable=True)
 
     def size_bytes(self) -> int:
@@ -410,49 +396,4 @@ class Journal:
             self.sync()
         finally:
             self._db.close()
-            _release(self._lock)
-
-
-def _row(stream: str, log: str, seq: int, body: str) -> RowDocument:
-    try:
-        return _decode_row(body)
-    except (msgspec.DecodeError, UnicodeError, TypeError) as exc:
-        raise RottenRow(stream, log, seq) from exc
-
-
-def _row_or_none(stream: str, log: str, seq: int, body: str) -> RowDocument | None:
-    """The row; None where it is not what was written."""
-    try:
-        row = _row(stream, log, seq, body)
-    except RottenRow:
-        return None
-    return row if row.whole(seq) else None
-
-
-def _fix(body: str) -> str | None:
-    try:
-        return _decode_fix(body).raw
-    except (msgspec.DecodeError, UnicodeError, TypeError):
-        return None
-
-
-def _own(path: Path) -> BinaryIO:
-    """The lock that makes this process the journal's only writer."""
-    try:
-        lock = path.with_name(path.name + ".lock").open("ab")
-    except OSError as exc:
-        raise translated(path, exc) from exc
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        lock.close()
-        raise JournalBusy(
-            f"日志 {path} 正被另一个进程使用；请先停止它",
-            f"journal {path} is in use by another process; stop that first",
-        ) from exc
-    return lock
-
-
-def _release(lock: BinaryIO | None) -> None:
-    if lock is not None:
-        lock.close()
+            release(self._lock)

@@ -98,3 +98,24 @@ class FixDocument(msgspec.Struct):
 def table_name(stream: str, log: str) -> str:
     """The TinyDB table of a log's records."""
     return f"{stream}:{log}"
+
+
+_decode_row = msgspec.json.Decoder(RowDocument).decode
+_decode_fix = msgspec.json.Decoder(FixDocument).decode
+
+
+def read_row(seq: int, body: str) -> RowDocument | None:
+    """The row of record `seq`; None where it is not what was written."""
+    try:
+        row = _decode_row(body)
+    except (msgspec.DecodeError, UnicodeError, TypeError):
+        return None
+    return row if row.whole(seq) else None
+
+
+def read_fix(body: str) -> str | None:
+    """The text of a fix of the open segment; None where it cannot be read."""
+    try:
+        return _decode_fix(body).raw
+    except (msgspec.DecodeError, UnicodeError, TypeError):
+        return None

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.journal.errors import JournalBusy, JournalFull
-from device.journal.journal import PRUNE_AT_ONCE, Journal
+from device.journal.journal import Journal
 from device.journal.layout import APPLICATION_ID, VERSION
+from device.journal.pruning import PRUNE_AT_ONCE
 from wire.chain import START
 
 DAY_MS = 86_400_000
