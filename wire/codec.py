@@ -9,10 +9,11 @@ from wire.chain import Signer
 from wire.depth import deeper_than
 from wire.limits import MAX_DEPTH
 from wire.live import Hello
-from wire.orders import Ack, ConfigMessage, OrderMessage, Refused
+from wire.orders import Ack, ConfigMessage, OrderMessage, PhotoAck, Refused
 
 T = TypeVar("T")
-Signable = TypeVar("Signable", Ack, Refused, ConfigMessage, OrderMessage, Hello)
+Signed = Ack | PhotoAck | Refused | ConfigMessage | OrderMessage | Hello
+Signable = TypeVar("Signable", Ack, PhotoAck, Refused, ConfigMessage, OrderMessage, Hello)
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -20,7 +21,7 @@ def encode(message: msgspec.Struct) -> bytes:
     return pack(msgspec.json.encode(message))
 
 
-def signed_text(message: Ack | Refused | ConfigMessage | OrderMessage | Hello) -> bytes:
+def signed_text(message: Signed) -> bytes:
     """What a message's signature covers: its JSON with `kid` and `sig` left out."""
     return msgspec.json.encode(msgspec.structs.replace(message, kid=None, sig=None))
 

@@ -37,6 +37,19 @@ class Refused(Struct, frozen=True, omit_defaults=True):
     sig: Signature | None = None
 
 
+class PhotoAck(Struct, frozen=True, omit_defaults=True):
+    """Of photo `sha256` all bytes below `next` are kept; `done`: the whole of it, and its hash holds."""
+
+    v: Literal[1]
+    sha256: Digest
+    next: Count
+    store: Name
+    now_ms: AtMs
+    done: bool = False
+    kid: Name | None = None
+    sig: Signature | None = None
+
+
 class Badge(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A card of the roster: `valid_from_ms`/`valid_to_ms` in UTC, None for open; `revoked` is refused."""
 

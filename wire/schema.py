@@ -14,10 +14,11 @@ import msgspec
 
 from wire.batch import Envelope
 from wire.live import Hello, Pos, State, WorkerState
-from wire.orders import Ack, ConfigMessage, OrderMessage, Refused
+from wire.orders import Ack, ConfigMessage, OrderMessage, PhotoAck, Refused
 from wire.records import KINDS, AnyRecord
 
 FOLDER = Path(__file__).parent / "schema"
+CHUNK_BYTES = 64 * 1024
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -41,6 +42,12 @@ CHANNELS = (
     ),
     Channel("xk/v1/{unit}/up/pos", "receive", ("pos",), 0, False, "1 s moving, 10 s at rest"),
     Channel("xk/v1/{unit}/up/log/{stream}", "receive", ("batch",), 1, False, "Records of one log"),
+    Channel(
+        "xk/v1/{unit}/up/photo/{sha256}/{offset}", "receive", ("chunk",), 1, False, "Raw bytes"
+    ),
+    Channel(
+        "xk/v1/{unit}/down/ack/photo", "send", ("photo-ack",), 1, False, "How far a photo is kept"
+    ),
     Channel(
         "xk/v1/{unit}/down/ack/{stream}", "send", ("ack", "refused"), 1, False, "After the commit"
     ),
@@ -71,6 +78,7 @@ _MESSAGES: dict[str, Any] = {
     "state": State,
     "pos": Pos,
     "ack": Ack,
+    "photo-ack": PhotoAck,
     "refused": Refused,
     "config-message": ConfigMessage,
     "order-message": OrderMessage,
@@ -115,7 +123,7 @@ def _asyncapi() -> dict[str, Any]:
 
 
 def _key(channel: Channel) -> str:
-    return "-".join(p for p in channel.address.split("/")[3:] if not p.startswith("{")) or "state"
+    return "-".join(p for p in channel.address.split("/")[2:] if not p.startswith("{"))
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
@@ -123,8 +131,14 @@ def _channel(channel: Channel) -> dict[str, Any]:
     return {
         "address": channel.address,
         "parameters": {name: {} for name in names},
-        "messages": {p: {"payload": {"$ref": f"./{p}.json"}} for p in channel.payloads},
+        "messages": {name: _message(name) for name in channel.payloads},
     }
+
+
+def _message(name: str) -> dict[str, Any]:
+    if name == "chunk":
+        return {"contentType": "application/octet-stream", "payload": {"maxLength": CHUNK_BYTES}}
+    return {"payload": {"$ref": f"./{name}.json"}}
 
 
 def _text(document: dict[str, Any]) -> str:

@@ -101,6 +101,7 @@ class TestAsyncApi:
             (topics.ack("v-1", "track"), "send", 1, False, {"ack", "refused"}),
             (topics.config("v-1"), "send", 1, True, {"config-message"}),
             (topics.order("v-1"), "send", 1, False, {"order-message"}),
+            (topics.photo("v-1", "0" * 64, 65536), "receive", 1, False, {"chunk"}),
             (topics.worker_state("w1"), "send", 1, True, {"worker-state"}),
         ],
     )
