@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from wire.limits import END, AtMs, BranchId, Digest, Lat, Lon, Name, Seq, Text, Uid
+from wire.limits import END, AtMs, BranchId, Count, Digest, Lat, Lon, Name, Seq, Text, Uid
 
 Signature = Annotated[str, Meta(max_length=128)]
 
