@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _language(args: Sequence[str]) -> Language:
-    for option, value in pairwise(args):
+    words = [word for arg in args for word in arg.split("=", 1)]
+    for option, value in pairwise(words):
         if option == "--lang" and value in ("zh", "en"):
             return "zh" if value == "zh" else "en"
     return language_of(os.environ)

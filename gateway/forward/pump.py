@@ -128,7 +128,7 @@ class Pump:
 
 
 class Commits:
-    """Tells whether somebody has committed since the last time: cheap enough to ask 200 times a second.
+    """Tells whether somebody has committed since the last time: cheap enough to ask 100 times a second.
 
     SQLite tells it by `PRAGMA data_version`; elsewhere the ledger's row is read, less often.
     """
@@ -136,7 +136,7 @@ class Commits:
     def __init__(self, store: Store) -> None:
         self._connection = store.engine.raw_connection()
         self._query = "PRAGMA data_version" if store.is_sqlite else str(_LEDGER)
-        self._every_s = 0.005 if store.is_sqlite else 0.05
+        self._every_s = 0.01 if store.is_sqlite else 0.05
         self._seen: object = None
 
     def wait(self, stop: threading.Event, most_s: float) -> None:
