@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import DBAPIError
 
 from gateway.config import GatewayConfig, load
 from gateway.show import unit_line, utc
-from gateway.store.open import Store, open_store
+from gateway.store.open import Store, fault, open_store
 from wire.commands import Commands, Run
 from wire.words import Fault, Words
 
@@ -130,6 +131,8 @@ def _opened(args: argparse.Namespace) -> Iterator[tuple[GatewayConfig, Store]]:
     store = open_store(config.store.url)
     try:
         yield config, store
+    except DBAPIError as exc:
+        raise fault(config.store.url, exc) from exc
     finally:
         store.close()
 

@@ -9,6 +9,10 @@ from msgspec import Meta, Struct, structs
 from wire.toml import read_toml
 from wire.words import Fault
 
+HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}\Z")]
+HeaderValue = Annotated[str, Meta(pattern=r"^[ -~]*\Z", max_length=4096)]
+"""Printable ASCII: what HTTP carries without doubt, and no line feed."""
+
 PathText = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
@@ -37,7 +41,7 @@ class SinkSection(Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["cloudevents"]
     url: Annotated[str, Meta(pattern=r"^https?://", max_length=2000)]
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")] = "platform"
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, HeaderValue] = {}
     timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
 
 

@@ -11,7 +11,7 @@ from wire.words import Fault
 
 T = TypeVar("T")
 
-_WHERE = re.compile(r" - at `\$\.?(.*)`$")
+_WHERE = re.compile(r" - at `(?:key` in `)?\$\.?(.*)`$")
 
 
 def read_toml(path: Path, kind: type[T]) -> T:

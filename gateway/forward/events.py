@@ -43,9 +43,11 @@ def record_event(row: Row, anchor: BootAnchor | None) -> Event:
     return _event(row, {**fields, **_data(row["raw"])})
 
 
-def correction_event(row: Row, anchor: BootAnchor, seq: int) -> Event:
-    """Says that the time of a record already forwarded is now known, by clock record `seq`."""
-    fields = _head(row, f"{identity(row)}/correction/{seq}", "correction", anchor)
+def correction_event(row: Row, anchor: BootAnchor, clock: Row) -> Event:
+    """Says that the time of a record already forwarded is now known, by the record `clock`."""
+    fields = _head(
+        row, f"{identity(row)}/correction/{clock['log']}/{clock['seq']}", "correction", anchor
+    )
     ref = {name: row[name] for name in ("unit", "stream", "log", "seq")}
     return _event(row, {**fields, "datacontenttype": "application/json", "data": {"ref": ref}})
 

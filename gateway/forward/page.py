@@ -109,7 +109,7 @@ def _correctable(
         rows = _timeless(connection, clock, page.first_pos, tracks, after)
     if not rows:
         return None
-    return rows[-1]["pos"], [correction_event(row, anchor, clock["seq"]) for row in rows]
+    return rows[-1]["pos"], [correction_event(row, anchor, clock) for row in rows]
 
 
 def _timeless(

@@ -54,6 +54,7 @@ class Intake:
         self._own = OwnLog()
         with store.reading() as connection:
             self._live = Live(connection)
+        self._oldest: dict[Key, int] = {}
         self._live_ms = 0
         self._answers: dict[Key, int] = {}
         self._refusals: list[Answer] = []
@@ -154,13 +155,17 @@ class Intake:
         if fault:
             self._refuse(message, place, fault, now_ms)
             return
-        key = self._branch((place.unit, stream, batch.log), batch)
+        log = (place.unit, stream, batch.log)
+        key = self._branch(log, batch)
+        if key is None:
+            self._answers[log] = message.via
+            return
         self._join(key, batch, message)
         self._drain(key)
         self._answers[key] = message.via
 
-    def _branch(self, key: Key, batch: Batch) -> Key:
-        """The log itself, or the branch of it that `batch` belongs to."""
+    def _branch(self, key: Key, batch: Batch) -> Key | None:
+        """The log itself, or the branch of it that `batch` belongs to; None: that cannot be told yet."""
         if self._belongs(key, batch):
             return key
         for branch in self._book.forks(key):
@@ -181,9 +186,11 @@ class Intake:
         gap = self._book.gap_at(key, head.next) if batch.first > head.next else None
         return join(head, batch, gap)
 
-    def _fork(self, key: Key, batch: Batch) -> Key:
+    def _fork(self, key: Key, batch: Batch) -> Key | None:
         """Begins a branch at the first record that differs from the log and all its branches.
 
+        Only where the records before it are known, or will never come by the unit's own word: a branch
+        must not claim what was lost on its way. None else; the unit sends them again, from what it was told last.
         Where another branch has that name (eight digits can be made to collide), none begins: the
         answer is that branch's, which is not the unit's own, and nothing is acknowledged to it.
         """
@@ -191,6 +198,8 @@ class Intake:
         at = 0
         while any(self._book.h_at(b, batch.first + at) == batch.hs[at] for b in branches):
             at += 1
+        if not at and not self._rooted(key, branches, batch):
+            return None
         branch = (key[0], key[1], f"{key[2]}~{batch.hs[at].hex()[:8]}")
         if self._book.head(branch) != EMPTY:
             return branch
@@ -199,11 +208,17 @@ class Intake:
         self._alarm(key[0], f"{key[1]} log {key[2]} forked at record {batch.first + at}")
         return branch
 
+    def _rooted(self, key: Key, branches: Sequence[Key], batch: Batch) -> bool:
+        before = batch.first - 1
+        if batch.first in (1, self._oldest.get(key)) or self._book.gap_at(key, before):
+            return True
+        return any(self._book.h_at(b, before) == batch.prev for b in branches)
+
     def _join(self, key: Key, batch: Batch, message: Message) -> None:
         how = self._meet(key, batch)
         if how.how == "new":
             self._append(key, batch, how)
-        elif how.how == "known":
+        elif how.how == "known" and self._book.h_at(key, batch.last) == batch.hs[-1]:
             self._repeated[key, batch.last + 1] = (batch.hs[-1], message.via)
         elif how.how == "island" and self._book.islands_of(key[0]) < ISLANDS_PER_UNIT:
             self._book.keep_island(key, batch.first, batch.last, batch.prev, message.payload)
@@ -258,6 +273,7 @@ class Intake:
         for said in hello.logs:
             key = (place.unit, said.stream, said.log)
             head = self._book.head(key)
+            self._oldest[key] = said.oldest
             if said.oldest > head.next and not self._declared(key, head.next, said.oldest - 1):
                 gap = Gap(head.next, said.oldest - 1, None)
                 self._book.declare_gap(key, gap, "the unit does not keep them any more")

@@ -1,0 +1,134 @@
+"""The forward process: one thread per sink, ended by an event; what nobody foresaw ends it all."""
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+from msgspec import structs
+
+from gateway.config import BrokerSection, GatewayConfig, SinkSection, StoreSection
+from gateway.forward.worker import Forwarder
+
+
+@pytest.fixture
+def forwarder(any_store, any_url, platform):
+    """Makes a forwarder to `platform` under the given names."""
+
+    def make(*names, reached=lambda point: None):
+        sinks = [SinkSection("cloudevents", platform.url, name) for name in names]
+        config = GatewayConfig([BrokerSection("127.0.0.1")], StoreSection(any_url), sinks)
+        return Forwarder(config, any_store, reached)
+
+    return make
+
+
+@pytest.fixture
+def until():
+    """Gives a judge of a platform that sets `stop` once `number` events have come."""
+
+    def make(platform, stop, number):
+        def judge(events):
+            if len(platform.ids) + len(events) >= number:
+                stop.set()
+            return 200
+
+        return judge
+
+    return make
+
+
+def test_every_sink_gets_all(any_store, bench_on, unit_log, forwarder, platform, until):
+    log = unit_log().grow(3)
+    bench_on(any_store).take(log.message())
+    stop = threading.Event()
+    platform.judge = until(platform, stop, 6)
+    forwarder("one", "two").run(stop)
+    ids = [f"cp-01/event/{log.log}/{seq}" for seq in (1, 2, 3)]
+    assert sorted(platform.ids) == sorted(ids * 2)
+
+
+def test_what_comes_later_is_sent_too(any_store, bench_on, unit_log, forwarder, platform, until):
+    stop, idle, log = threading.Event(), threading.Event(), unit_log().grow(2)
+    bench = bench_on(any_store)
+    bench.take(log.message(1, 1))
+    platform.judge = until(platform, stop, 2)
+    thread = threading.Thread(
+        target=forwarder("one", reached=lambda p: p == "forward.after_cursor" and idle.set()).run,
+        args=(stop,),
+    )
+    thread.start()
+    assert idle.wait(30)
+    bench.take(log.message(2, 2))
+    thread.join(30)
+    assert not thread.is_alive()
+    assert [one.rpartition("/")[2] for one in platform.ids] == ["1", "2"]
+
+
+def test_without_a_sink_it_only_waits_for_its_end(forwarder):
+    stop = threading.Event()
+    stop.set()
+    forwarder().run(stop)
+    assert stop.is_set()
+
+
+def test_it_ends_while_a_platform_is_down(any_store, bench_on, unit_log, forwarder, platform):
+    bench_on(any_store).take(unit_log().grow(1).message())
+    stop = threading.Event()
+
+    def judge(events):
+        stop.set()
+        return 503
+
+    platform.judge = judge
+    forwarder("one").run(stop)
+    assert platform.ids == []
+    assert len(platform.requests) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_nobody_foresaw_ends_the_process(any_store, bench_on, unit_log, forwarder):
+    bench_on(any_store).take(unit_log().grow(1).message())
+
+    def reached(point):
+        raise InterruptedError(point)
+
+    stop = threading.Event()
+    with pytest.raises(InterruptedError, match=r"forward\.before_post"):
+        forwarder("one", "two", reached=reached).run(stop)
+    assert stop.is_set()
+
+
+class Mending:
+    """A stop event: at the first pause the database works again; later pauses are real."""
+
+    def __init__(self, stop, mend):
+        self.stop, self.mend = stop, mend
+
+    def wait(self, for_s):
+        mend, self.mend = self.mend, None
+        if mend:
+            mend()
+            return False
+        return self.stop.wait(for_s)
+
+    def is_set(self):
+        return self.stop.is_set()
+
+
+def test_a_database_that_fails_is_waited_for(
+    any_store, bench_on, unit_log, forwarder, platform, until, caplog
+):
+    bench_on(any_store).take(unit_log().grow(1).message())
+
+    def rename(old, new):
+        with any_store.engine.begin() as connection:
+            connection.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    stop = threading.Event()
+    platform.judge = until(platform, stop, 1)
+    one = forwarder("one")
+    (section,) = one._config.sink
+    rename("cursors", "away")
+    one._pump(structs.replace(section), Mending(stop, lambda: rename("away", "cursors")))
+    assert len(platform.ids) == 1
+    assert "check [store] url, disk space and permissions; nothing moves until then" in caplog.text

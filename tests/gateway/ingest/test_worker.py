@@ -1,0 +1,186 @@
+"""The ingest process with links of ten lines in place of brokers: groups, retries, what is said when."""
+
+import sys
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.config import BrokerSection, GatewayConfig, IngestSection, StoreSection
+from gateway.ingest import worker as worker_module
+from gateway.ingest.worker import Worker
+from gateway.unit_config import push
+from wire import codec, topics
+from wire.chain import NoKeys
+from wire.live import WorkerState
+from wire.orders import Ack, ConfigMessage, UnitConfig
+
+LOG = "e" * 16
+
+
+class Link:
+    """A broker's connection that notes what is published; `up` False takes nothing."""
+
+    def __init__(self, via, broker, worker, inbox, will, greeted):
+        self.via, self.broker, self.will, self.inbox, self.greeted = (
+            via,
+            broker,
+            will,
+            inbox,
+            greeted,
+        )
+        self.up, self.started, self.stopped, self.said = True, False, False, []
+
+    def start(self):
+        self.started = True
+
+    def stop(self):
+        self.stopped = True
+
+    def publish(self, topic, payload, retain=False):
+        if self.up:
+            self.said.append((topic, payload, retain))
+        return self.up
+
+
+class Worked:
+    """A worker with its links, run by hand: `run` gives it as many turns as there are groups."""
+
+    def __init__(self, store, brokers=1):
+        config = GatewayConfig(
+            [BrokerSection("127.0.0.1", 1883 + n) for n in range(brokers)],
+            StoreSection("sqlite:///store.db"),
+            ingest=IngestSection("w-1"),
+        )
+        self.points = []
+        self.worker = Worker(config, store, self.points.append)
+        self.links = self.worker._links
+
+    def run(self, *messages, turns=1):
+        """The worker takes `messages`, has `turns` turns, and ends."""
+        for message in messages:
+            assert self.links[message.via].inbox.put(message, 1.0)
+        self.worker.run(Turns(turns))
+
+    def said(self, topic, link=0):
+        return [payload for name, payload, _ in self.links[link].said if name == topic]
+
+
+class Turns(threading.Event):
+    """A stop event that is set after so many turns; `mend` is called at a pause."""
+
+    def __init__(self, turns, mend=None):
+        super().__init__()
+        self.turns, self.mend, self.pauses = turns, mend, []
+
+    def is_set(self):
+        self.turns -= 1
+        return self.turns < 0
+
+    def wait(self, timeout=None):
+        self.pauses.append(timeout)
+        return self.mend is None or bool(self.mend())
+
+
+@pytest.fixture
+def worked(store, monkeypatch):
+    monkeypatch.setattr(worker_module, "BrokerLink", Link)
+    monkeypatch.setattr(worker_module, "IDLE_S", 0.001)
+    interval_s = sys.getswitchinterval()
+    yield lambda brokers=1: Worked(store, brokers)
+    sys.setswitchinterval(interval_s)
+
+
+def test_a_batch_is_answered_through_the_broker_that_it_came_from(worked, unit_log):
+    one = worked(brokers=2)
+    one.run(unit_log().grow(2).message(via=1))
+    assert one.said(topics.ack("cp-01", "event"), link=0) == []
+    (payload,) = one.said(topics.ack("cp-01", "event"), link=1)
+    assert codec.decode(payload, Ack).next == 3
+    assert one.points == ["ingest.before_commit", "ingest.after_commit", "ingest.after_ack"]
+
+
+def test_links_are_started_and_end_with_the_last_word(worked):
+    one = worked(brokers=2)
+    one.run(turns=0)
+    for number, link in enumerate(one.links):
+        assert (link.started, link.stopped) == (True, True)
+        topic, payload, retained = link.said[-1]
+        assert (topic, retained) == (topics.worker_state("w-1"), True)
+        assert codec.decode(payload, WorkerState) == WorkerState(1, False)
+        assert (link.via, link.will) == (number, payload)
+
+
+def test_at_each_connection_it_says_who_it_is_and_what_units_are_to_use(worked, store):
+    push(store, "cp-01", UnitConfig(repeat_s=1.0), NoKeys())
+    push(store, "cp-01", UnitConfig(repeat_s=2.0), NoKeys())
+    one = worked()
+    one.links[0].greeted(0)
+    one.run()
+    state = codec.decode(one.said(topics.worker_state("w-1"))[0], WorkerState)
+    assert (state.online, state.store) == (True, store.identity)
+    (payload,) = one.said(topics.config("cp-01"))
+    assert codec.decode(payload, ConfigMessage).version == 2
+    assert (topics.config("cp-01"), payload, True) in one.links[0].said
+    one.run()
+    assert len(one.said(topics.config("cp-01"))) == 1
+    one.links[0].greeted(0)
+    one.run()
+    assert len(one.said(topics.config("cp-01"))) == 2
+
+
+def test_a_configuration_that_no_broker_took_is_said_later(worked, store, monkeypatch):
+    push(store, "cp-01", UnitConfig(), NoKeys())
+    monkeypatch.setattr(worker_module, "CONFIG_EVERY_MS", 0)
+    one = worked()
+    one.links[0].up = False
+    one.run(turns=2)
+    assert one.links[0].said == []
+    one.links[0].up = True
+    one.run(turns=2)
+    assert len(one.said(topics.config("cp-01"))) == 1
+
+
+def rename(store, old, new):
+    with store.engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+
+def test_a_database_that_fails_is_tried_again_and_nothing_is_answered_meanwhile(
+    worked, store, unit_log, caplog
+):
+    one = worked()
+    rename(store, "records", "away")
+    answered = []
+
+    def mend():
+        answered.append(one.said(topics.ack("cp-01", "event")))
+        if len(answered) == 3:
+            rename(store, "away", "records")
+
+    assert one.links[0].inbox.put(unit_log().grow(2).message(), 1.0)
+    turns = Turns(1, mend)
+    one.worker.run(turns)
+    assert answered == [[], [], []]
+    assert turns.pauses == [0.2, 0.5, 1.0]
+    (payload,) = one.said(topics.ack("cp-01", "event"))
+    assert codec.decode(payload, Ack).next == 3
+    assert "1 messages wait, nothing is acknowledged" in caplog.text
+
+
+def test_told_to_end_while_the_database_fails_it_ends(worked, store, unit_log):
+    one = worked()
+    rename(store, "records", "away")
+    one.run(unit_log().grow(2).message())
+    assert one.said(topics.ack("cp-01", "event")) == []
+    assert one.links[0].stopped is True
+
+
+def test_a_configuration_that_cannot_be_read_is_told_and_the_rest_goes_on(
+    worked, store, unit_log, caplog
+):
+    rename(store, "configs", "away")
+    one = worked()
+    one.run(unit_log().grow(1).message())
+    assert len(one.said(topics.ack("cp-01", "event"))) == 1
+    assert "no such table: configs; check [store] url" in caplog.text

@@ -1,0 +1,54 @@
+"""The quarantine, looked at and tried again."""
+
+import pytest
+
+from gateway.ingest.intake import Message
+from gateway.ingest.quarantine import KEPT_BYTES
+from gateway.retry import again, listed, one
+from gateway.store.schema import quarantine
+from wire.words import Fault
+
+TOPIC = "xk/v1/cp-01/up/log/event"
+
+
+def test_the_newest_is_listed_first(any_bench):
+    for number in range(3):
+        any_bench.now_ms += 1
+        any_bench.take(Message(TOPIC, b"bad %d" % number))
+    assert [row.payload for row in listed(any_bench.store)] == [b"bad 2", b"bad 1", b"bad 0"]
+
+
+def test_one_is_found_by_the_beginning_of_its_hash(bench):
+    bench.take(Message(TOPIC, b"bad"), Message(TOPIC, b"worse"))
+    row = listed(bench.store)[0]
+    assert one(bench.store, row.sha256[:12].upper()).payload == row.payload
+    with pytest.raises(Fault, match="2 payloads begin with ''; see `list`, and give more digits"):
+        one(bench.store, "")
+    with pytest.raises(Fault, match="0 payloads begin with 'xyz'"):
+        one(bench.store, "xyz")
+
+
+def test_what_is_still_wrong_stays_with_the_reason(any_bench):
+    any_bench.take(Message(TOPIC, b"bad"))
+    (row,) = listed(any_bench.store)
+    assert again(any_bench.store, row) == "starts with neither { nor 0x78 (zlib)"
+    (held,) = listed(any_bench.store)
+    assert held.times == 2
+
+
+def test_what_can_be_taken_now_is_taken_and_out(any_bench, unit_log):
+    log = unit_log().grow(2)
+    any_bench.take(Message(TOPIC, b"bad"))
+    with any_bench.store.changing() as connection:
+        connection.execute(quarantine.update().values(payload=log.payload()))
+    (row,) = listed(any_bench.store)
+    assert again(any_bench.store, row) is None
+    assert listed(any_bench.store) == []
+    assert any_bench.kept() == log.raws
+
+
+def test_what_was_kept_in_part_cannot_be_tried(bench):
+    bench.take(Message(TOPIC, b"x" * (KEPT_BYTES + 1)))
+    (row,) = listed(bench.store)
+    assert again(bench.store, row) == f"only its first {KEPT_BYTES} bytes were kept"
+    assert listed(bench.store)[0].times == 1

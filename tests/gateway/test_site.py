@@ -1,0 +1,51 @@
+"""A new gateway's folder."""
+
+import pytest
+
+from gateway.config import load
+from gateway.site import FILES, lay_out
+from gateway.store.open import open_store
+from gateway.unit_config import read_unit_file
+from wire.words import Fault
+
+
+def test_all_that_is_laid_out_can_be_used(tmp_path):
+    folder = tmp_path / "srv" / "xunkong"
+    paths = lay_out(folder)
+    assert [path.name for path in paths] == [*FILES, "store.db"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, "store.db"])
+    config = load(folder / "gateway.toml")
+    assert config.store.url == f"sqlite:///{folder}/store.db"
+    store = open_store(config.store.url)
+    store.close()
+    assert len(store.identity) == 16
+    unit = read_unit_file(folder / "unit.example.toml", config.zone())
+    assert (unit.place, unit.places[0].name) == ("east-gate", "东门")
+    assert unit.badges[0].valid_from_ms == 1_767_196_800_000
+
+
+def test_the_commented_sink_can_be_used(tmp_path):
+    lay_out(tmp_path)
+    path = tmp_path / "gateway.toml"
+    lines = path.read_text("utf-8").splitlines()
+    path.write_text(
+        "\n".join(line.removeprefix("#") if line[1:2] != " " else line for line in lines)
+    )
+    assert load(path).sink[0].url == "https://platform.example/events"
+
+
+@pytest.mark.parametrize("name", [*FILES, "store.db"])
+def test_nothing_is_overwritten(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(Fault, match="is there already, nothing was changed; choose another folder"):
+        lay_out(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Fault, match=r"cannot write into .*/file/below: .*; check the path"):
+        lay_out(tmp_path / "file" / "below")
+    with pytest.raises(Fault, match="cannot write into /proc/xunkong"):
+        lay_out(type(tmp_path)("/proc/xunkong"))

@@ -1,0 +1,123 @@
+"""The supervisor over real processes: one that was killed is started again, and all end with it."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from gateway import supervisor
+from gateway.site import lay_out
+from gateway.supervisor import Supervisor
+
+MOST_S = 60
+
+
+class Script(threading.Event):
+    """A stop event whose waits are the test's own steps: each is repeated until it says True."""
+
+    def __init__(self, *steps):
+        super().__init__()
+        self.steps, self.until_s = list(steps), time.monotonic() + MOST_S
+
+    def wait(self, timeout=None):
+        if self.steps and self.steps[0]():
+            del self.steps[0]
+        if not self.steps or time.monotonic() > self.until_s:
+            self.set()
+        return super().wait(0.005)
+
+
+def processes(one):
+    return [child._process for child in one._children]
+
+
+@pytest.fixture
+def site(tmp_path):
+    lay_out(tmp_path / "site")
+    return tmp_path / "site" / "gateway.toml"
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=supervisor.WORKERS)
+def test_a_worker_that_was_killed_is_started_again_and_all_end(site, number, caplog):
+    one, started = Supervisor(site), []
+
+    def kill():
+        started.extend(processes(one))
+        os.kill(started[number].pid, signal.SIGKILL)
+        return started[number].wait(MOST_S) == -signal.SIGKILL
+
+    def again():
+        now = processes(one)[number]
+        if now is None or now is started[number]:
+            return False
+        started.append(now)
+        return True
+
+    script = Script(kill, again)
+    one.run(script)
+    assert script.steps == []
+    assert len({process.pid for process in started}) == 3
+    assert processes(one)[1 - number] is started[1 - number]
+    codes = {process.poll() for process in started if process is not started[number]}
+    assert codes <= {0, -signal.SIGTERM}
+    assert f"{supervisor.WORKERS[number]} ended (-9); started again in " in caplog.text
+
+
+def test_told_to_end_before_it_began_it_starts_nothing(site):
+    one, stop = Supervisor(site), threading.Event()
+    stop.set()
+    one.run(stop)
+    assert processes(one) == [None, None]
+
+
+def commanded(one, *codes):
+    """Gives the children Python one-liners in place of workers."""
+    for child, code in zip(one._children, codes, strict=True):
+        child._command = [sys.executable, "-c", code]
+    return one
+
+
+def test_one_that_ends_at_once_is_started_ever_more_slowly(site, monkeypatch):
+    one, pids = commanded(Supervisor(site, ("ingest",)), "raise SystemExit(3)"), []
+    pauses = []
+    child = one._children[0]
+    wait_s = child._backoff.wait_s
+    monkeypatch.setattr(child._backoff, "wait_s", lambda: pauses.append(wait_s()) or 0.0)
+
+    def ended():
+        process = processes(one)[0]
+        if process and process.pid not in pids:
+            pids.append(process.pid)
+            assert process.wait(MOST_S) == 3
+        return len(pauses) == 4
+
+    one.run(Script(ended))
+    assert len(pids) >= 4
+    assert all(0.1 * 2**n <= pause_s <= 0.2 * 2**n for n, pause_s in enumerate(pauses[:4]))
+
+
+def test_one_that_will_not_end_is_killed(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "END_S", 0.2)
+    ready = tmp_path / "ready"
+    deaf = (
+        "import signal, pathlib, threading; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"pathlib.Path({str(ready)!r}).touch(); threading.Event().wait(600)"
+    )
+    one = commanded(Supervisor(site, ("ingest",)), deaf)
+    one.run(Script(ready.exists))
+    assert processes(one)[0].returncode == -signal.SIGKILL
+
+
+def test_one_that_listens_ends_by_itself(site, tmp_path):
+    ready = tmp_path / "ready"
+    polite = (
+        "import signal, pathlib, threading; stop = threading.Event();"
+        "signal.signal(signal.SIGTERM, lambda *_: stop.set());"
+        f"pathlib.Path({str(ready)!r}).touch(); stop.wait(600)"
+    )
+    one = commanded(Supervisor(site, ("ingest",)), polite)
+    one.run(Script(ready.exists))
+    assert processes(one)[0].returncode == 0
