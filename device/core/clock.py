@@ -17,7 +17,8 @@ STALE_MS = 6 * 3600 * 1000
 """An anchor this old gives way to a fresh one of lower rank."""
 
 STEP_MS = 1500
-"""A fresh word of the same source that differs by more than this is recorded as a new anchor."""
+"""A fresh word of the same source that differs by more than this, and by more than both their error
+bounds, is recorded as a new anchor."""
 
 
 class Stamp(Struct, frozen=True):
@@ -59,7 +60,8 @@ class ClockKeeper:
         stale = heard.up_ms - held.up_ms > STALE_MS
         if RANK[heard.source] < RANK[held.source] and not stale:
             return False
-        stepped = abs(heard.utc_ms - self._utc_ms(held, heard.up_ms)) > STEP_MS
+        off_ms = abs(heard.utc_ms - self._utc_ms(held, heard.up_ms))
+        stepped = off_ms > max(STEP_MS, (heard.err_ms or 0) + (_grown(held, heard.up_ms) or 0))
         if stepped or stale or self._closer(heard, held):
             self._anchor = heard
         return stepped or heard.source != held.source

@@ -49,17 +49,22 @@ class Downlink:
         """What a message leads to."""
         self.heard_time = None
         try:
-            match topics.parse(topic):
-                case topics.Worker(worker):
-                    self._delivery.worker(worker, codec.decode(payload, WorkerState), now.up_ms)
-                case topics.Down(unit, "ack", about) if unit == self._unit and about != "photo":
-                    return self._answer("track" if about == "track" else "event", payload, now)
-                case topics.Down(unit, "config") if unit == self._unit:
-                    return self._config(payload, now)
-                case topics.Down(unit, "order") if unit == self._unit and not retained:
-                    return self._order(payload, now)
+            effects = self._read(topic, payload, retained, now)
         except BadPayload as exc:
             return self._complain(topic, payload, str(exc), now)
+        self._picture.alarm("downlink", None)
+        return effects
+
+    def _read(self, topic: str, payload: bytes, retained: bool, now: Now) -> list[Effect]:
+        match topics.parse(topic):
+            case topics.Worker(worker):
+                self._delivery.worker(worker, codec.decode(payload, WorkerState), now.up_ms)
+            case topics.Down(unit, "ack", about) if unit == self._unit and about != "photo":
+                return self._answer("track" if about == "track" else "event", payload, now)
+            case topics.Down(unit, "config") if unit == self._unit:
+                return self._config(payload, now)
+            case topics.Down(unit, "order") if unit == self._unit and not retained:
+                return self._order(payload, now)
         return []
 
     def _answer(self, stream: Stream, payload: bytes, now: Now) -> list[Effect]:
@@ -129,10 +134,12 @@ class Downlink:
 
     def _order(self, payload: bytes, now: Now) -> list[Effect]:
         order = codec.decode(payload, OrderMessage)
-        if order.id in self._orders:
+        sending = f"{order.id} {order.nonce}"
+        if order.id in self._orders or sending in self._orders:
             return []
-        self._orders = [*self._orders, order.id][-MAX_ORDERS:]
         outcome, why = self._judge(order, now)
+        answered = order.id if outcome == "received" else sending
+        self._orders = [*self._orders, answered][-MAX_ORDERS:]
         record = self._scribe.write(Order, now.up_ms, id=order.id, outcome=outcome, why=why)
         self._picture.urgent(record)
         if outcome != "received":

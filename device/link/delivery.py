@@ -63,8 +63,9 @@ class _InFlight(Struct):
 class _Flow:
     """One log on its way: `next` is acknowledged below, `sent` is handed over below.
 
-    `known`: the gateway has answered for it since the last greeting. `beyond`: it has more of it
-    than the unit, and a new log was asked for.
+    `known`: the gateway has answered for it since the last greeting. `asked`: what it has of our
+    branch was asked by a greeting, and not answered yet. `beyond`: it has more of it than the unit,
+    and a new log was asked for.
     """
 
     def __init__(self, head: Head, known: bool) -> None:
@@ -76,6 +77,7 @@ class _Flow:
         self.store = head.store
         self.sent = max(head.next, head.oldest)
         self.known = known
+        self.asked = not known
         self.beyond = False
         self.asking: int | None = None
         self.in_flight: deque[_InFlight] = deque()
@@ -192,6 +194,7 @@ class Delivery:
         self._hello_tries = 0
         for flow in self._flows.values():
             flow.known = False
+            flow.asked = True
             flow.rewind()
 
     def hello_due(self, up_ms: int) -> bool:
@@ -275,8 +278,12 @@ class Delivery:
         return [BeginLog(flow.stream)]
 
     def _move(self, flow: _Flow, ack: Ack) -> list[Effect]:
-        same_store = flow.store == ack.store
-        if same_store and ack.next < flow.next:
+        """A lower `next` is an old answer, but for another store's, and for the answer to a greeting:
+        a store that was put back from a copy bears the same name, and lacks what came after the copy.
+        """
+        same_store, asked = flow.store == ack.store, flow.asked
+        flow.asked = False
+        if same_store and not asked and ack.next < flow.next:
             return []
         moved = ack.next != flow.next or not same_store
         lower = ack.next < flow.next

@@ -51,6 +51,11 @@ class TestKeeper:
         assert keeper.learn(Anchor(1_000, T0 + 1_001 + STEP_MS, "gnss", 300))
         assert keeper.stamp(1_000).at_ms == T0 + 1_001 + STEP_MS
 
+    def test_a_difference_within_both_error_bounds_is_no_step(self, keeper):
+        keeper.learn(Anchor(0, T0, "gw", 2_000))
+        assert not keeper.learn(Anchor(1_000, T0 + 4_900, "gw", 2_000))
+        assert keeper.learn(Anchor(1_000, T0 + 5_100, "gw", 2_000))
+
     def test_a_closer_word_of_the_same_source_is_taken_quietly(self, keeper):
         keeper.learn(Anchor(0, T0, "ntp", 500))
         assert not keeper.learn(Anchor(1_000, T0 + 1_200, "ntp", 50))

@@ -153,6 +153,12 @@ class TestOrders:
         assert len(linked.kept(Order)) == 1
         assert linked.signals == ["order_received"]
 
+    def test_refused_for_an_old_nonce_it_may_come_again_with_a_fresh_one(self, linked):
+        linked.order(nonce="f" * 32)
+        linked.order(nonce="f" * 32)
+        linked.order()
+        assert [r.outcome for r in linked.kept(Order)] == ["refused", "received"]
+
     def test_a_retained_order_is_none(self, linked):
         linked.order(retained=True)
         assert linked.kept(Order) == []
@@ -229,6 +235,16 @@ def test_whatever_comes_down_changes_nothing(make_unit, topic, junk, start):
     assert [(r.place, r.result) for r in unit.kept(Checkin)] == [("pl-9", "accepted")]
     assert unit.journal.acked == {}
     assert unit.kept(Order) == []
+
+
+def test_an_unreadable_message_is_shown_until_a_readable_one_comes(bare):
+    bare.link()
+    bare.hear(topics.worker_state("w1"), b"{")
+    bare.wait(1_000)
+    assert any("unreadable message" in line for line in bare.states()[-1].alarms)
+    bare.hear(topics.worker_state("w1"), WorkerState(1, True, "s" * 16, 1))
+    bare.wait(1_000)
+    assert bare.states()[-1].alarms == []
 
 
 def test_while_the_gateway_is_offline_no_batch_leaves(bare):
