@@ -24,6 +24,7 @@ from device.journal.errors import JournalCorrupt, JournalError
 from device.journal.journal import Journal, nothing
 from device.link.mqtt import MqttLink
 from device.memory import begin_run, end_run, recall
+from device.news import News
 from device.parts import Parts
 from device.performer import Performer
 from wire.chain import NoKeys
@@ -56,6 +57,8 @@ class Runner:
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. A journal found damaged is set aside, and work goes on."""
+        unit = self._config.unit
+        log.info("unit %s (%s), journal %s", unit.id, unit.role, self._journal_path)
         self._parts.start()
         suspect = False
         try:
@@ -129,6 +132,7 @@ class _Run:
             config.unit.id, journal, parts.panel, self._link, NoKeys(), inbox.put
         )
         self._measured_s = self._ticked_s = 0.0
+        self._news = News()
 
     def work(self, stop: threading.Event) -> None:
         self._do(self._agent.start(self._memory, system.now()))
@@ -166,6 +170,7 @@ class _Run:
                 self._happened(heard)
 
     def _happened(self, event: ev.Event) -> None:
+        self._news.tell(event)
         self._do(self._agent.handle(event, system.now()))
 
     def _do(self, effects: list[Effect]) -> None:

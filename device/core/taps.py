@@ -39,11 +39,14 @@ class Taps:
             self._aboard(record.person, record.action == "off")
 
     def shown(self, card: CardShown) -> list[Effect]:
-        """What a card leads to: record, sound, and nothing that could wait for anything."""
-        again = self._repeats.again(card.uid, card.up_ms, self._config.repeat_s)
-        if again is not None:
-            return [Signal("duplicate" if again == "accepted" else SOUNDS[again])]
+        """What a card leads to: record, sound, and nothing that could wait for anything.
+
+        A badge that a new roster judges otherwise is no repeat of what it was before.
+        """
         verdict = self._roster.judge(card.uid, self._clock.stamp(card.up_ms).at_ms)
+        again = self._repeats.again(card.uid, card.up_ms, self._config.repeat_s)
+        if again == verdict.result:
+            return [Signal("duplicate" if again == "accepted" else SOUNDS[again])]
         self._repeats.remember(card.uid, card.up_ms, verdict.result)
         sound = Signal(SOUNDS[verdict.result])
         if self._role == "vehicle":

@@ -5,6 +5,7 @@ import pytest
 
 from device.core import effects as ef
 from device.core import events as ev
+from wire.orders import Badge, ConfigMessage, UnitConfig
 from wire.records import Alarm, Checkin, Crew
 
 
@@ -87,7 +88,8 @@ def test_a_wall_clock_that_jumps_repeats_and_dates_nothing(checkpoint, utc0):
 def test_after_a_restart_the_last_tap_of_this_boot_still_counts(make_unit, checkpoint):
     checkpoint.tap(at_ms=10_000)
     (recorded,) = checkpoint.kept(Checkin)
-    restarted = make_unit(recent=(recorded,))
+    held = ConfigMessage(1, "v-1", 1, UnitConfig(badges=[Badge(recorded.badge, recorded.person)]))
+    restarted = make_unit(recent=(recorded,), config=held)
     restarted.tap(at_ms=15_000)
     assert restarted.signals == ["duplicate"]
     assert restarted.kept(Checkin) == []
@@ -217,3 +219,14 @@ def test_a_failed_fix_is_no_failed_tap(vehicle):
     vehicle.happen(ev.KeepFailed(None, "full"))
     vehicle.tap()
     assert vehicle.signals == ["storage_failing", "accepted"]
+
+
+def test_a_badge_that_the_new_roster_knows_is_no_repeat(bare):
+    bare.tap()
+    bare.configure(1, place="pl-9", badges=[Badge("04a1b2c3", "p-1")])
+    bare.tap()
+    assert [(r.result, r.person) for r in bare.kept(Checkin)] == [
+        ("unknown", None),
+        ("accepted", "p-1"),
+    ]
+    assert bare.signals == ["unknown", "accepted"]
