@@ -156,11 +156,12 @@ class Intake:
             self._refuse(message, place, fault, now_ms)
             return
         log = (place.unit, stream, batch.log)
-        key = self._branch(log, batch)
+        how = self._meet(log, batch)
+        key = log if how.how == "new" else self._branch(log, batch)
         if key is None:
             self._answers[log] = message.via
             return
-        self._join(key, batch, message)
+        self._join(key, how if key == log else self._meet(key, batch), batch, message)
         self._drain(key)
         self._answers[key] = message.via
 
@@ -214,8 +215,7 @@ class Intake:
             return True
         return any(self._book.h_at(b, before) == batch.prev for b in branches)
 
-    def _join(self, key: Key, batch: Batch, message: Message) -> None:
-        how = self._meet(key, batch)
+    def _join(self, key: Key, how: Joined, batch: Batch, message: Message) -> None:
         if how.how == "new":
             self._append(key, batch, how)
         elif how.how == "known" and self._book.h_at(key, batch.last) == batch.hs[-1]:

@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import BrokerSection
+from gateway.ingest.buffered import BufferedClient
 from gateway.ingest.inbox import Inbox
 from gateway.ingest.intake import Message
 from wire import topics
@@ -90,7 +91,7 @@ class BrokerLink:
         return True
 
     def _make(self) -> Client:
-        client = Client(
+        client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             client_id=f"{topics.GATEWAY}-{self._worker}",
             clean_session=True,

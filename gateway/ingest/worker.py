@@ -5,7 +5,6 @@ touches the store.
 """
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,9 +24,6 @@ from wire.chain import NoKeys
 from wire.live import WorkerState
 
 IDLE_S = 0.2
-SWITCH_S = 0.001
-"""How long this thread may keep the brokers' threads from the interpreter while it works."""
-
 STATE_EVERY_MS = 30_000
 CONFIG_EVERY_MS = 1_000
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -57,7 +53,6 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. A database that fails is tried again; nothing is answered meanwhile."""
-        sys.setswitchinterval(SWITCH_S)
         for link in self._links:
             link.start()
         try:

@@ -32,7 +32,7 @@ SINGLES = 2_000
 
 SEGMENTS, PER_BATCH = 400, 20
 FIXES = 60
-ROUNDS = 3
+ROUNDS = 5
 LIMIT_S = 120.0
 Load = list[tuple[str, bytes]]
 

@@ -10,6 +10,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.config import BrokerSection
 from gateway.ingest import inbox as inbox_module
+from gateway.ingest.buffered import BufferedSocket
 from gateway.ingest.inbox import Inbox
 from gateway.ingest.mqtt import BrokerLink
 from sim.broker import Broker, free_port
@@ -87,10 +88,16 @@ def test_what_was_retained_is_known_as_such(broker, linked, unit):
     assert came.retained is True
 
 
+def test_the_client_reads_and_writes_through_its_buffer(broker, linked):
+    link, greeted = linked(BrokerSection("127.0.0.1", broker.port))
+    greeted.get(timeout=30)
+    assert isinstance(link._client.socket(), BufferedSocket)
+
+
 def test_its_end_is_no_last_will_but_a_broken_one_is(broker, linked, unit):
     link, greeted = linked(BrokerSection("127.0.0.1", broker.port))
     greeted.get(timeout=30)
-    link._client.socket().shutdown(2)
+    link._client.socket()._line.shutdown(2)
     assert unit.heard.get(timeout=30) == (topics.worker_state("w-1"), b"gone", False)
 
 
