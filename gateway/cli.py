@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.config import GatewayConfig, load
 from gateway.show import unit_line, utc
 from gateway.store.open import Store, fault, open_store
+from gateway.supervisor import end_with_parent
 from wire.commands import Commands, Run
 from wire.words import Fault, Words
 
@@ -120,6 +121,7 @@ def _until_told() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    end_with_parent()
     return stop
 
 

@@ -1,10 +1,14 @@
 """`xunkong gateway run`: the gateway's processes for a small site, each started again when it ends."""
 
+import ctypes
 import logging
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.forward.backoff import Backoff
@@ -12,8 +16,22 @@ from gateway.forward.backoff import Backoff
 WORKERS = ("ingest", "forward")
 STEADY_S = 30.0
 END_S = 10.0
+PARENT = "XUNKONG_SUPERVISOR"
+"""Names the supervisor's process to those that it starts."""
+
+PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger("xunkong.gateway")
+
+
+def end_with_parent(environ: Mapping[str, str] = os.environ) -> None:
+    """In a process that a supervisor started: ends it when that ends, however it does (prctl(2))."""
+    parent = environ.get(PARENT)
+    if parent is None:
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Supervisor:
@@ -55,7 +73,8 @@ class _Child:
             self._process, self._start_at_s = None, now_s + wait_s
         if self._process is None and now_s >= self._start_at_s:
             self._started_s = now_s
-            self._process = subprocess.Popen(self._command)
+            environ = {**os.environ, PARENT: str(os.getpid())}
+            self._process = subprocess.Popen(self._command, env=environ)
 
     def ask_to_end(self) -> None:
         if self._process:

@@ -1,16 +1,19 @@
 """The supervisor over real processes: one that was killed is started again, and all end with it."""
 
 import os
+import select
 import signal
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from gateway import supervisor
 from gateway.site import lay_out
-from gateway.supervisor import Supervisor
+from gateway.supervisor import PARENT, Supervisor
 
 MOST_S = 60
 
@@ -121,3 +124,46 @@ def test_one_that_listens_ends_by_itself(site, tmp_path):
     one = commanded(Supervisor(site, ("ingest",)), polite)
     one.run(Script(ready.exists))
     assert processes(one)[0].returncode == 0
+
+
+def test_killed_it_takes_its_workers_with_it(site):
+    command = [sys.executable, "-m", "xunkong", "gateway", "run", "--config", str(site)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until_s = time.monotonic() + MOST_S
+    while time.monotonic() < until_s and len(children.read_text().split()) < 2:
+        threading.Event().wait(0.02)
+    workers = [int(pid) for pid in children.read_text().split()]
+    waiting = [os.pidfd_open(pid) for pid in workers]
+    for worker in workers:
+        while b"xunkong" not in Path(f"/proc/{worker}/cmdline").read_bytes():
+            threading.Event().wait(0.02)
+    process.kill()
+    process.wait(MOST_S)
+    try:
+        for fd in waiting:
+            ended, _, _ = select.select([fd], [], [], MOST_S)
+            assert ended == [fd]
+    finally:
+        for fd in waiting:
+            os.close(fd)
+    assert len(workers) == 2
+
+
+def test_a_worker_whose_supervisor_is_gone_already_ends_at_once():
+    code = "from gateway.supervisor import end_with_parent; end_with_parent(); print('still here')"
+    environ = {**os.environ, PARENT: "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, timeout=MOST_S, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"")
+
+
+def test_without_a_supervisor_nothing_ends():
+    code = (
+        "from gateway.supervisor import end_with_parent; end_with_parent({}); print('still here')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=MOST_S, check=True
+    )
+    assert done.stdout == b"still here\n"

@@ -416,6 +416,18 @@ class TestStores:
         assert connected.ack(2) == []
         assert connected.send(DAY_MS) == []
 
+    def test_a_store_put_back_from_a_copy_says_less_to_a_greeting_and_is_believed_once(
+        self, connected
+    ):
+        connected.grow(records=4)
+        connected.send(0)
+        connected.ack(5)
+        connected.delivery.disconnected()
+        connected.delivery.connected(0)
+        assert connected.ack(3) == [Acknowledge("event", EVENT, 3, "store-1")]
+        assert connected.send(0) == [(EVENT, 3, 3), (EVENT, 4, 4)]
+        assert connected.ack(2) == []
+
     def test_the_same_word_twice_is_told_once(self, connected):
         connected.grow(records=3)
         connected.send(0)

@@ -122,14 +122,19 @@ def test_unplugged_it_is_gone_and_plugged_in_it_is_back_at_its_link(tmp_path: Pa
     fd = os.open(link, os.O_RDONLY | os.O_NOCTTY)
     twin.unplug()
     assert not link.is_symlink()
-    with pytest.raises(PortError, match="unplugged"):
-        _ = twin.port
+    assert twin.port == str(link)
     while os.read(fd, 4096):
         continue
     os.close(fd)
     twin.plug()
     assert b"GNRMC" in read(str(link), len(DRIVE))
     twin.stop()
+
+
+def test_without_a_link_an_unplugged_one_has_no_port() -> None:
+    twin = GpsTwin(DRIVE)
+    with pytest.raises(PortError, match="unplugged"):
+        _ = twin.port
 
 
 def test_a_file_in_the_place_of_the_link_is_not_taken_away(tmp_path: Path) -> None:
