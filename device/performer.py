@@ -97,12 +97,14 @@ class Performer:
 
     def _keep(self, effect: ef.Keep) -> None:
         self._pay()
-        self._told.append(self._append("event", encode_record(effect.record)))
+        self._told.append(self._append("event", effect.record))
 
     def _close_segment(self, effect: ef.CloseSegment) -> None:
         self._pay()
         entry = self._journal.append_segment(encode_record(effect.record))
-        self._told.append(ev.Kept("track", entry.log, entry.seq, durable=False))
+        self._told.append(
+            ev.Kept("track", entry.log, entry.seq, durable=False, record=effect.record)
+        )
 
     def settle(self) -> list[ev.Event]:
         """Appends what could not be kept before, if the journal takes it now."""
@@ -119,14 +121,12 @@ class Performer:
         """An owed segment leaves the open fixes alone: they may hold newer ones."""
         while self._owed:
             owed = self._owed[0]
-            self._told.append(
-                self._append("track" if isinstance(owed, Track) else "event", encode_record(owed))
-            )
+            self._told.append(self._append("track" if isinstance(owed, Track) else "event", owed))
             self._owed.popleft()
 
-    def _append(self, stream: Stream, raw: bytes) -> ev.Kept:
-        entry = self._journal.append(stream, raw)
-        return ev.Kept(entry.stream, entry.log, entry.seq, durable=stream == "event")
+    def _append(self, stream: Stream, record: Record) -> ev.Kept:
+        entry = self._journal.append(stream, encode_record(record))
+        return ev.Kept(entry.stream, entry.log, entry.seq, stream == "event", record)
 
     def _sync(self, effect: ef.Sync) -> None:
         del effect

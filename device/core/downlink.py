@@ -1,15 +1,19 @@
 """What the gateway says to a unit: acknowledgements, configuration, orders, and how its workers are."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 import msgspec
 
 from device.core.clock import Anchor
+from device.core.desk import Desk, Handler
 from device.core.effects import Acknowledge, Effect, Keep, Publish, Save, Signal
+from device.core.events import Heard
 from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.scribe import Scribe
 from device.core.station import Means
+from device.core.timekeeper import Timekeeper
 from device.link.delivery import Delivery
 from wire import codec, topics
 from wire.batch import BadPayload
@@ -23,20 +27,24 @@ GATEWAY_ERR_MS = 2_000
 MAX_ORDERS = 64
 
 
-class Downlink:
+class Downlink(Desk):
     """Reads what comes down. Whatever is wrong with a message, it is refused and nothing is changed."""
 
     def __init__(
-        self, unit: str, scribe: Scribe, picture: Picture, delivery: Delivery, means: Means
+        self,
+        unit: str,
+        scribe: Scribe,
+        picture: Picture,
+        delivery: Delivery,
+        timekeeper: Timekeeper,
+        means: Means,
     ) -> None:
-        self._unit, self._means = unit, means
+        self._unit, self._means, self._timekeeper = unit, means, timekeeper
         self._scribe, self._picture, self._delivery = scribe, picture, delivery
         self._pending: ConfigMessage | None = None
         self._complained: set[bytes] = set()
         self._nonce = ""
         self._orders: list[str] = []
-        self.heard_time: Anchor | None = None
-        """The gateway's time, when the last message was news: a repeated one tells an old time."""
 
     def hello(self, boot: str, token: int) -> Publish:
         """A greeting with a fresh nonce, by which orders must prove that they are of now."""
@@ -45,13 +53,14 @@ class Downlink:
         payload = codec.encode(codec.sign(hello, self._means.signer))
         return Publish(topics.hello(self._unit), payload, 1, False, token)
 
-    def heard(self, topic: str, payload: bytes, retained: bool, now: Now) -> list[Effect]:
-        """What a message leads to."""
-        self.heard_time = None
+    def handlers(self) -> Mapping[type, Handler]:
+        return {Heard: self._heard}
+
+    def _heard(self, heard: Heard, now: Now) -> list[Effect]:
         try:
-            effects = self._read(topic, payload, retained, now)
+            effects = self._read(heard.topic, heard.payload, heard.retained, now)
         except BadPayload as exc:
-            return self._complain(topic, payload, str(exc), now)
+            return self._complain(heard.topic, heard.payload, str(exc), now)
         self._picture.alarm("downlink", None)
         return effects
 
@@ -78,7 +87,11 @@ class Downlink:
             self._picture.alarm("refused", None)
             effects = self._delivery.acknowledged(stream, answer)
             if any(isinstance(effect, Acknowledge) for effect in effects):
-                self.heard_time = Anchor(now.up_ms, answer.now_ms, "gw", GATEWAY_ERR_MS)
+                heard = Anchor(now.up_ms, answer.now_ms, "gw", GATEWAY_ERR_MS)
+                effects = [
+                    *effects,
+                    *self._timekeeper.learn(heard),
+                ]  # a repeated one tells an old time
             return effects
         self._picture.alarm("refused", f"the gateway refused a {stream} batch: {answer.refused}")
         self._delivery.refused(stream, now.up_ms)
@@ -155,7 +168,7 @@ class Downlink:
             return "refused", f"it is for unit {order.unit}"
         if order.nonce != self._nonce:
             return "refused", "its nonce is not that of the unit's latest hello"
-        if now.wall_ms >= order.expires_ms:
+        if self._timekeeper.utc_ms(now) >= order.expires_ms:
             return "expired", None
         return "received", None
 

@@ -1,63 +1,79 @@
 """A vehicle's positions on their way into the journal: sampled, gathered into segments, brought to the medium."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
-from device.core.clock import Anchor, ClockKeeper
+from device.core.clock import ClockKeeper
+from device.core.desk import Desk, Handler
 from device.core.effects import CloseSegment, Effect, KeepFix, Sync
-from device.core.events import Fix
+from device.core.events import Event, Fix, Kept, LogBegan, Synced
+from device.core.moment import Now
 from device.core.scribe import Scribe
+from device.core.timekeeper import AGREE_MS
 from device.core.track import Sampler, Segment
-from wire.orders import Sampling
+from wire.live import Role
+from wire.orders import Sampling, UnitConfig
 from wire.records import Track
 from wire.track import TrackFix, columns
 
 SYNC_MS = 8_000
 """A power cut may take the last 10 s of driving: this, and the time a slow card needs."""
 
-GNSS_ERR_MS = 300
-"""A sentence leaves the receiver up to this long after the second it speaks of."""
 
-AGREE_MS = 1_500
-
-
-class Drive:
+class Drive(Desk):
     """Holds the open segment, and what of it is not on the medium yet."""
 
-    def __init__(self, clock: ClockKeeper, scribe: Scribe, open_fixes: list[TrackFix]) -> None:
-        self._clock, self._scribe = clock, scribe
+    def __init__(
+        self, role: Role, clock: ClockKeeper, scribe: Scribe, open_fixes: list[TrackFix]
+    ) -> None:
+        self._role, self._clock, self._scribe = role, clock, scribe
         self._sampler = Sampler()
         self._segment = Segment(open_fixes)
         self._unsynced_ms: int | None = None
-        self._gnss_offset_ms: int | None = None
-        self.sampling = Sampling()
+        self._sampling = Sampling()
 
     @property
     def moving(self) -> bool:
         return self._sampler.moving
 
-    def anchor(self, fix: Fix) -> Anchor | None:
-        """The receiver's time as a clock's word, once two fixes running agree on it; else None."""
-        if not fix.clock_ok or fix.utc_ms is None:
-            return None
-        offset_ms = fix.utc_ms - fix.up_ms
-        before, self._gnss_offset_ms = self._gnss_offset_ms, offset_ms
-        if before is None or abs(offset_ms - before) > AGREE_MS:
-            return None
-        return Anchor(fix.up_ms, fix.utc_ms, "gnss", GNSS_ERR_MS)
+    def configure(self, config: UnitConfig) -> None:
+        self._sampling = config.sampling
 
-    def saw(self, fix: Fix) -> list[Effect]:
+    def handlers(self) -> Mapping[type, Handler]:
+        medium: dict[type, Handler] = {
+            Kept: self._kept,
+            Synced: self._on_medium,
+            LogBegan: self._on_medium,
+        }
+        return {Fix: self._saw, **medium} if self._role == "vehicle" else medium
+
+    def due(self, now: Now) -> list[Effect]:
+        return self._closing(now.up_ms)
+
+    def _kept(self, kept: Kept, now: Now) -> list[Effect]:
+        return self._on_medium(kept, now) if kept.durable else []
+
+    def _on_medium(self, event: Event, now: Now) -> list[Effect]:
+        """Everything so far is on the medium."""
+        del event, now
+        self._unsynced_ms = None
+        return []
+
+    def _saw(self, fix: Fix, now: Now) -> list[Effect]:
         """What of `fix` is to be kept."""
+        del now
         effects: list[Effect] = []
-        for kept in self._sampler.offer(fix, self.sampling):
+        for kept in self._sampler.offer(fix, self._sampling):
             track_fix = self._track_fix(kept)
             if self._segment.breaks(track_fix):
                 effects += self.close(fix.up_ms)
             self._segment.add(track_fix)
             effects.append(KeepFix(track_fix))
             self._mark_unsynced(fix.up_ms)
-        return effects + self.due(fix.up_ms)
+        return effects + self._closing(fix.up_ms)
 
-    def due(self, up_ms: int) -> list[Effect]:
+    def _closing(self, up_ms: int) -> list[Effect]:
         """Closes a segment that is full or old, and brings what was kept onto the medium in time."""
         effects: list[Effect] = []
         if self._segment.full(up_ms, self.moving):
@@ -92,10 +108,6 @@ class Drive:
         up_ms = record.up0_ms + sum(record.dt_ms) if isinstance(record, Track) else record.up_ms
         unknown = {"at_ms": None, "clock": "none", "clock_err_ms": None, "pos": None}
         return CloseSegment(replace(record, boot=boot, up_ms=up_ms, **unknown))
-
-    def synced(self) -> None:
-        """Everything so far is on the medium."""
-        self._unsynced_ms = None
 
     def _mark_unsynced(self, up_ms: int) -> None:
         if self._unsynced_ms is None:

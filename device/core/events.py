@@ -82,12 +82,13 @@ class Handed(Struct, frozen=True):
 
 
 class Kept(Struct, frozen=True):
-    """A record now stands in the journal; `durable` tells whether it is on the medium already."""
+    """`record` now stands in the journal, as that; `durable`: on the medium already."""
 
     stream: Stream
     log: str
     seq: int
     durable: bool
+    record: Record
 
 
 class Dispatched(Struct, frozen=True):

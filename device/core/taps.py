@@ -1,19 +1,22 @@
 """A card at the reader: a check-in at a checkpoint, signing on or off in a vehicle."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from device.core.checkin import SOUNDS, Repeats, Roster, Verdict
 from device.core.clock import ClockKeeper
+from device.core.desk import Desk, Handler
 from device.core.effects import Effect, Keep, Save, Signal
-from device.core.events import CardShown
+from device.core.events import CardShown, KeepFailed
+from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.scribe import Scribe
 from wire.live import Role
 from wire.orders import UnitConfig
-from wire.records import Checkin, Crew, Record
+from wire.records import Checkin, Crew
 
 
-class Taps:
+class Taps(Desk):
     """Judges cards. The first effect of a tap is always its record, the second its sound."""
 
     def __init__(self, role: Role, scribe: Scribe, clock: ClockKeeper, picture: Picture) -> None:
@@ -23,26 +26,32 @@ class Taps:
         self._repeats = Repeats()
 
     def configure(self, config: UnitConfig) -> None:
-        """Another roster, place and repeat time, from the next tap on."""
         self._config, self._roster = config, Roster(config)
+
+    def handlers(self) -> Mapping[type, Handler]:
+        return {CardShown: self._shown, KeepFailed: self._forget}
 
     def recall(self, checkin: Checkin) -> None:
         """A check-in of this boot that an earlier process recorded: it counts as a repeat's first."""
         if checkin.badge:
             self._repeats.remember(checkin.badge, checkin.up_ms, checkin.result)
 
-    def forget(self, record: Record | None) -> None:
-        """The journal did not take `record`: the next tap of that badge is a new one."""
+    def _forget(self, failed: KeepFailed, now: Now) -> list[Effect]:
+        """The journal did not take the record: the next tap of that badge is a new one."""
+        del now
+        record = failed.record
         if isinstance(record, Checkin | Crew) and record.badge:
             self._repeats.forget(record.badge)
         if isinstance(record, Crew) and record.person and record.result == "accepted":
             self._aboard(record.person, record.action == "off")
+        return []
 
-    def shown(self, card: CardShown) -> list[Effect]:
+    def _shown(self, card: CardShown, now: Now) -> list[Effect]:
         """What a card leads to: record, sound, and nothing that could wait for anything.
 
         A badge that a new roster judges otherwise is no repeat of what it was before.
         """
+        del now
         verdict = self._roster.judge(card.uid, self._clock.stamp(card.up_ms).at_ms)
         again = self._repeats.again(card.uid, card.up_ms, self._config.repeat_s)
         if again == verdict.result:

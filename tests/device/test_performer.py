@@ -125,7 +125,7 @@ class TestSound:
         stage.panel.signal = lambda pattern: seen.append((pattern, len(stage.kept())))
         told = stage.perform([ef.Keep(tap()), ef.Signal("accepted")])
         assert seen == [("accepted", 1)]
-        assert told == [ev.Kept("event", stage.log(), 1, durable=True)]
+        assert told == [ev.Kept("event", stage.log(), 1, durable=True, record=tap())]
 
     def test_positions_segments_and_sync(self, stage):
         fix = TrackFix(None, 5, 27.2, 111.4)
@@ -133,7 +133,7 @@ class TestSound:
         assert len(stage.journal.open_fixes()) == 1
         told = stage.perform([ef.CloseSegment(segment(5)), ef.Sync()])
         assert told == [
-            ev.Kept("track", stage.log("track"), 1, durable=False),
+            ev.Kept("track", stage.log("track"), 1, False, segment(5)),
             ev.Synced(stage.log("track"), 1),
         ]
         assert stage.journal.open_fixes() == []

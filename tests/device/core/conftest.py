@@ -46,7 +46,7 @@ class Journal:
         log = self.current[stream]
         self.raws[log].append(encode_record(record))
         self.records.append(record)
-        return ev.Kept(stream, log, len(self.raws[log]), durable=stream == "event")
+        return ev.Kept(stream, log, len(self.raws[log]), stream == "event", record)
 
     def chain_at(self, stream, log, seq):
         del stream

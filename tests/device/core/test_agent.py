@@ -80,7 +80,7 @@ class TestSos:
     def test_no_backlog_is_before_it(self, vehicle):
         for n in range(3_000):
             vehicle.journal.append("event", vehicle.journal.records[0])
-            vehicle.happen(ev.Kept("event", "e" * 16, n + 2, True))
+            vehicle.happen(ev.Kept("event", "e" * 16, n + 2, True, vehicle.journal.records[0]))
         vehicle.link()
         vehicle.gateway_has("event", 1)
         vehicle.taken = False
@@ -319,7 +319,7 @@ class TestJournal:
         vehicle.link()
         vehicle.gateway_has("track", 1)
         vehicle.journal.append("track", vehicle.journal.records[0])
-        vehicle.happen(ev.Kept("track", "f" * 16, 1, False))
+        vehicle.happen(ev.Kept("track", "f" * 16, 1, False, vehicle.journal.records[0]))
         vehicle.journal.current["track"] = "d" * 16
         vehicle.journal.broken = "full"
         vehicle.happen(ev.LogBegan("track", "d" * 16))
@@ -328,7 +328,7 @@ class TestJournal:
 
     def test_a_segment_that_is_kept_again_ends_the_storage_alarm(self, vehicle):
         vehicle.happen(ev.KeepFailed(None, "full"))
-        vehicle.happen(ev.Kept("track", "f" * 16, 1, False))
+        vehicle.happen(ev.Kept("track", "f" * 16, 1, False, vehicle.journal.records[0]))
         assert [(a.alarm, a.active) for a in vehicle.kept(Alarm)] == [("storage", False)]
 
     @pytest.mark.parametrize("keep_days", [7.0, 30.0])

@@ -1,0 +1,90 @@
+"""The desk of the way out: the link's state, the live picture, the greeting, and the batches due."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from device.core import events as ev
+from device.core.clock import ClockKeeper
+from device.core.desk import Desk, Handler
+from device.core.downlink import Downlink
+from device.core.drive import Drive
+from device.core.effects import Effect, Publish
+from device.core.moment import Now
+from device.core.picture import Picture
+from device.core.station import Identity
+from device.link.delivery import Delivery
+from wire import topics
+
+
+class Uplink(Desk):
+    """Says what goes out now, the live picture before any backlog."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        clock: ClockKeeper,
+        picture: Picture,
+        drive: Drive,
+        downlink: Downlink,
+        delivery: Delivery,
+        token: Callable[[], int],
+    ) -> None:
+        self._id, self._clock, self._picture = identity, clock, picture
+        self._drive, self._downlink, self._delivery = drive, downlink, delivery
+        self._token = token
+        self._state_token: int | None = None
+
+    def handlers(self) -> Mapping[type, Handler]:
+        return {
+            ev.LinkUp: self._up,
+            ev.LinkDown: self._down,
+            ev.Handed: self._handed,
+            ev.Dispatched: self._dispatched,
+        }
+
+    def due(self, now: Now) -> list[Effect]:
+        live = self._live(now) if self._delivery.link_up else []
+        return live + self._delivery.due(now.up_ms)
+
+    def _up(self, up: ev.LinkUp, now: Now) -> list[Effect]:
+        self._picture.connected(up.conn, up.broker)
+        self._state_token = None
+        self._delivery.connected(now.up_ms)
+        return []
+
+    def _down(self, down: ev.LinkDown, now: Now) -> list[Effect]:
+        del down, now
+        self._delivery.disconnected()
+        return []
+
+    def _handed(self, handed: ev.Handed, now: Now) -> list[Effect]:
+        self._delivery.taken(handed.token, now.up_ms)
+        if handed.token == self._state_token:
+            self._state_token = None
+        return []
+
+    def _dispatched(self, sent: ev.Dispatched, now: Now) -> list[Effect]:
+        self._delivery.dispatched(sent.token, sent.last, sent.first, sent.size, now.up_ms)
+        return []
+
+    def _live(self, now: Now) -> list[Effect]:
+        effects: list[Effect] = []
+        if self._state_token is None and self._picture.state_due(now.up_ms):
+            effects.append(self._state(now))
+        if self._delivery.hello_due(now.up_ms):
+            effects.append(self._downlink.hello(self._id.boot, self._token()))
+        if self._picture.pos_due(now.up_ms, self._drive.moving):
+            pos = self._picture.pos(now.up_ms, self._clock.stamp(now.up_ms).at_ms)
+            payload = msgspec.json.encode(pos)
+            effects.append(Publish(topics.pos(self._id.unit), payload, 0, False, self._token()))
+        return effects
+
+    def _state(self, now: Now) -> Publish:
+        stamp = self._clock.stamp(now.up_ms)
+        queue = self._delivery.queue()
+        state = self._picture.state(now.up_ms, stamp.at_ms, stamp.clock, queue)
+        self._state_token = self._token()
+        payload = msgspec.json.encode(state)
+        self._delivery.counted(self._state_token, len(payload), now.up_ms)
+        return Publish(topics.state(self._id.unit), payload, 1, True, self._state_token)
