@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
-from device.core.station import Lost, Memory
+from device.core.station import Lost, Memory, Notes
 from device.journal.journal import Journal
 from device.journal.logs import LogState
 from device.link.delivery import Head
@@ -19,7 +19,6 @@ RECENT = 50
 """Records looked through for check-ins that a repeated tap could belong to."""
 
 log = logging.getLogger("xunkong.device")
-T = TypeVar("T")
 
 
 class _Run(msgspec.Struct):
@@ -30,15 +29,9 @@ class _Run(msgspec.Struct):
     before: str | None = None
 
 
-class _Crew(msgspec.Struct):
-    """The badges that are signed on."""
-
-    crew: tuple[str, ...] = ()
-
-
 def begin_run(journal: Journal, boot: str) -> StopReason:
     """Notes that a run of this boot began; returns why the one before ended."""
-    before = _setting(journal, "run", _Run)
+    before = _notes(journal).recall("run", _Run)
     last_boot = before.boot if before else None
     journal.put_setting("run", {"boot": boot, "clean": False, "before": last_boot})
     if before is None:
@@ -56,17 +49,17 @@ def end_run(journal: Journal, boot: str) -> None:
 def recall(journal: Journal, last_stop: StopReason) -> Memory:
     """Everything that a new run goes on from."""
     heads = [_head(state) for stream in STREAMS for state in journal.logs(stream)]
-    crew = _setting(journal, "crew", _Crew) or _Crew()
-    run = _setting(journal, "run", _Run)
+    notes = _notes(journal)
+    run = notes.recall("run", _Run)
     return Memory(
         heads=heads,
         chain=journal,
         last_stop=last_stop,
-        config=_setting(journal, "config", ConfigMessage),
-        crew=crew.crew,
+        config=notes.recall("config", ConfigMessage),
         open_fixes=tuple(_fixes(journal)),
         open_boot=run.before if run else None,
         recent=_recent(journal),
+        notes=notes,
         lost=tuple(Lost(s.stream, s.log, s.first, s.last, s.h_last) for s in journal.opening.lost),
     )
 
@@ -75,14 +68,17 @@ def _head(state: LogState) -> Head:
     return Head(state.stream, state.log, state.oldest, state.last, state.h, state.next, state.store)
 
 
-def _setting(journal: Journal, name: str, kind: type[T]) -> T | None:
-    """A setting; one that is not what was written counts as never put, or no start would succeed."""
-    try:
-        held = journal.get_setting(name)
-        return None if held is None else msgspec.convert(held, kind)
-    except msgspec.DecodeError as exc:
-        log.error("setting %r in the journal cannot be read (%s); going on without it", name, exc)
-        return None
+def _notes(journal: Journal) -> Notes:
+    """The settings; one that is not JSON any more counts as never put, or no start would succeed."""
+
+    def read(name: str) -> Any:
+        try:
+            return journal.get_setting(name)
+        except msgspec.DecodeError as exc:
+            log.error("setting %r in the journal is damaged (%s); going on without it", name, exc)
+            return None
+
+    return Notes(read)
 
 
 def _fixes(journal: Journal) -> Iterator[TrackFix]:

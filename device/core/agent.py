@@ -37,12 +37,10 @@ class Agent:
         self._picture = picture = Picture(
             identity.unit, identity.role, identity.boot, identity.version
         )
-        picture.crew = list(memory.crew)
         self._scribe = scribe = Scribe(identity.boot, clock, picture)
         delivery = Delivery(memory.heads, memory.chain, means.jitter, self._token)
         timekeeper = Timekeeper(clock, scribe)
         self._drive = drive = Drive(identity.role, clock, scribe, list(memory.open_fixes))
-        self._taps = Taps(identity.role, scribe, clock, picture)
         self._downlink = downlink = Downlink(
             identity.unit, scribe, picture, delivery, timekeeper, means
         )
@@ -52,7 +50,7 @@ class Agent:
             self._keeping,
             timekeeper,
             drive,
-            self._taps,
+            Taps(identity, scribe, clock, picture),
             Emergency(scribe, picture, downlink),
             downlink,
             Uplink(identity, clock, picture, drive, downlink, delivery, self._token),
@@ -67,9 +65,8 @@ class Agent:
         if memory.config:
             self._apply(memory.config.config)
             self._picture.config = memory.config.version
-        for checkin in memory.recent:
-            if checkin.boot == self._id.boot:
-                self._taps.recall(checkin)
+        for desk in self._desks:
+            desk.recall(memory)
 
     def _apply(self, config: UnitConfig) -> None:
         for desk in self._desks:

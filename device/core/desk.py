@@ -5,6 +5,7 @@ from typing import Any
 
 from device.core.effects import Effect
 from device.core.moment import Now
+from device.core.station import Memory
 from wire.orders import UnitConfig
 
 Handler = Callable[[Any, Now], list[Effect]]
@@ -16,6 +17,9 @@ class Desk:
     def handlers(self) -> Mapping[type, Handler]:
         """Which kinds of event this desk wants to hear of."""
         return {}
+
+    def recall(self, memory: Memory) -> None:
+        """The unit starts: what is remembered of the runs before."""
 
     def configure(self, config: UnitConfig) -> None:
         """Another configuration is in force."""

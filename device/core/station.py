@@ -1,8 +1,10 @@
 """What a unit is and holds when its agent starts: identity, settings, and what the journal remembers."""
 
+import logging
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from device.link.delivery import Chain, Head
@@ -11,6 +13,9 @@ from wire.live import Role
 from wire.orders import ConfigMessage
 from wire.records import Checkin, StopReason
 from wire.track import TrackFix
+
+T = TypeVar("T")
+log = logging.getLogger("xunkong.device")
 
 
 class Identity(Struct, frozen=True):
@@ -32,6 +37,26 @@ class Lost(Struct, frozen=True):
     h_last: bytes | None
 
 
+class Notes:
+    """What desks saved (the `Save` effect) in runs before; `read` what is kept under a name, or None."""
+
+    def __init__(self, read: Callable[[str], Any] = lambda name: None) -> None:
+        self._read = read
+
+    def recall(self, name: str, kind: type[T]) -> T | None:
+        """The setting `name`; None where there is none, or where it is not what was written."""
+        held = self._read(name)
+        if held is None:
+            return None
+        try:
+            return msgspec.convert(held, kind)
+        except msgspec.ValidationError as exc:
+            log.error(
+                "setting %r in the journal cannot be read (%s); going on without it", name, exc
+            )
+            return None
+
+
 class Memory(Struct, frozen=True):
     """What the journal remembers of the runs before. `open_boot`: the boot of `open_fixes`, None: unknown."""
 
@@ -39,11 +64,11 @@ class Memory(Struct, frozen=True):
     chain: Chain
     last_stop: StopReason
     config: ConfigMessage | None = None
-    crew: tuple[str, ...] = ()
     open_fixes: tuple[TrackFix, ...] = ()
     open_boot: str | None = None
     recent: tuple[Checkin, ...] = ()
     lost: tuple[Lost, ...] = ()
+    notes: Notes = Notes()
 
 
 class Means(Struct, frozen=True):

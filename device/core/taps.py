@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from msgspec import Struct
+
 from device.core.checkin import SOUNDS, Repeats, Roster, Verdict
 from device.core.clock import ClockKeeper
 from device.core.desk import Desk, Handler
@@ -11,16 +13,25 @@ from device.core.events import CardShown, KeepFailed
 from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.scribe import Scribe
-from wire.live import Role
+from device.core.station import Identity, Memory
 from wire.orders import UnitConfig
 from wire.records import Checkin, Crew
+
+
+class _Crew(Struct):
+    """Who is signed on."""
+
+    crew: list[str] = []
 
 
 class Taps(Desk):
     """Judges cards. The first effect of a tap is always its record, the second its sound."""
 
-    def __init__(self, role: Role, scribe: Scribe, clock: ClockKeeper, picture: Picture) -> None:
-        self._role, self._scribe, self._clock, self._picture = role, scribe, clock, picture
+    def __init__(
+        self, identity: Identity, scribe: Scribe, clock: ClockKeeper, picture: Picture
+    ) -> None:
+        self._role, self._boot = identity.role, identity.boot
+        self._scribe, self._clock, self._picture = scribe, clock, picture
         self._config = UnitConfig()
         self._roster = Roster(None)
         self._repeats = Repeats()
@@ -31,10 +42,13 @@ class Taps(Desk):
     def handlers(self) -> Mapping[type, Handler]:
         return {CardShown: self._shown, KeepFailed: self._forget}
 
-    def recall(self, checkin: Checkin) -> None:
-        """A check-in of this boot that an earlier process recorded: it counts as a repeat's first."""
-        if checkin.badge:
-            self._repeats.remember(checkin.badge, checkin.up_ms, checkin.result)
+    def recall(self, memory: Memory) -> None:
+        """Who is aboard; and a check-in of this boot counts as a repeat's first."""
+        crew = memory.notes.recall("crew", _Crew)
+        self._picture.crew = crew.crew if crew else []
+        for checkin in memory.recent:
+            if checkin.boot == self._boot and checkin.badge:
+                self._repeats.remember(checkin.badge, checkin.up_ms, checkin.result)
 
     def _forget(self, failed: KeepFailed, now: Now) -> list[Effect]:
         """The journal did not take the record: the next tap of that badge is a new one."""

@@ -11,7 +11,7 @@ from device.core import effects as ef
 from device.core import events as ev
 from device.core.agent import Agent
 from device.core.moment import Now
-from device.core.station import Identity, Means, Memory
+from device.core.station import Identity, Means, Memory, Notes
 from device.link.delivery import Head
 from wire import chain, codec, topics
 from wire.batch import decode_batch, encode_batch, encode_record
@@ -64,13 +64,20 @@ class Journal:
 class Unit:
     """An agent and its runner: `happen` feeds an event; what came of it is in the lists."""
 
-    def __init__(self, role="checkpoint", journal=None, **memory):
+    def __init__(self, role="checkpoint", journal=None, saved=None, **memory):
         self.journal = journal or Journal()
+        self.journal.saved |= saved or {}
         self.up_ms, self.wall_ms = 1_000, 0
         self.signals, self.published, self.effects, self.lights = [], [], [], []
         self.taken = True
         nonces = count(1)
-        memory = Memory(self.journal.heads(), self.journal, "power_cut", **memory)
+        memory = Memory(
+            self.journal.heads(),
+            self.journal,
+            "power_cut",
+            notes=Notes(self.journal.saved.get),
+            **memory,
+        )
         keys = chain.NoKeys()
         means = Means(lambda: 0.5, lambda: f"{next(nonces):032x}", keys, keys, UTC0 - 86_400_000)
         self.agent = Agent(Identity("v-1", role, "9c1b22f0", "0.4.0"), memory, means)
@@ -124,7 +131,7 @@ class Unit:
             case ef.KeepFix(fix):
                 journal.fixes.append(fix)
             case ef.Save(name, value):
-                journal.saved[name] = value
+                journal.saved[name] = msgspec.json.decode(msgspec.json.encode(value))
                 told.append(ev.Saved(name))
             case ef.Sync():
                 told.append(ev.Synced(journal.current["track"], 0))

@@ -181,7 +181,7 @@ class TestCrew:
         assert vehicle.states()[-1].crew == ["p-1"]
 
     def test_a_restart_leaves_them_aboard(self, make_unit):
-        unit = make_unit("vehicle", crew=("p-1",))
+        unit = make_unit("vehicle", saved={"crew": {"crew": ["p-1"]}})
         unit.configure(badges=[{"uid": "04a1b2c3", "person": "p-1"}])
         unit.tap()
         assert [record.action for record in unit.kept(Crew)] == ["off"]
@@ -195,7 +195,7 @@ class TestCrew:
         assert vehicle.journal.saved["crew"] == {"crew": ["p-1"]}
 
     def test_more_crew_than_the_state_may_show_does_not_spoil_it(self, make_unit):
-        unit = make_unit("vehicle", crew=tuple(f"p-{n}" for n in range(70)))
+        unit = make_unit("vehicle", saved={"crew": {"crew": [f"p-{n}" for n in range(70)]}})
         unit.link()
         unit.wait(1_000)
         assert unit.states()[-1].crew == [f"p-{n}" for n in range(6, 70)]
