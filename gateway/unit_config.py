@@ -21,7 +21,7 @@ from wire.words import Fault
 
 
 class BadgeEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[[badge]]`: a time without an offset is the site's."""
+    """`[[badge]]`: a time without an offset is the site's; the rest as in `wire.orders.Badge`."""
 
     uid: Uid
     person: Name
@@ -29,6 +29,12 @@ class BadgeEntry(Struct, frozen=True, forbid_unknown_fields=True):
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     revoked: bool = False
+    duress: bool = False
+    welfare_s: float | None = None
+
+
+PLAIN = ("repeat_s", "duty_window_s", "welfare_warn_s", "keep_days")
+"""What the file says in the same words as `UnitConfig`."""
 
 
 class UnitFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +43,7 @@ class UnitFile(Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint: Name | None = None
     repeat_s: float = 10.0
     duty_window_s: float = 30.0
+    welfare_warn_s: float = 60.0
     keep_days: float = 7.0
     badge: list[BadgeEntry] = []
     place: list[Place] = []
@@ -47,22 +54,14 @@ class UnitFile(Struct, frozen=True, forbid_unknown_fields=True):
 def read_unit_file(path: Path, zone: ZoneInfo) -> UnitConfig:
     """Reads and checks `path`. Raises `Fault`, naming what is wrong and where."""
     file = read_toml(path, UnitFile)
-    table = {
-        "place": file.checkpoint,
-        "repeat_s": file.repeat_s,
-        "duty_window_s": file.duty_window_s,
-        "keep_days": file.keep_days,
-    }
-    convert(table, UnitConfig, str(path))
+    plain = {"place": file.checkpoint, **{name: getattr(file, name) for name in PLAIN}}
+    convert(plain, UnitConfig, str(path))
     _once(path, "[[badge]] uid", [badge.uid for badge in file.badge])
     _once(path, "[[duty]] uid", [duty.uid for duty in file.duty])
     _once(path, "[[place]] id", [place.id for place in file.place])
     _known_place(path, file)
     return UnitConfig(
-        place=file.checkpoint,
-        repeat_s=file.repeat_s,
-        duty_window_s=file.duty_window_s,
-        keep_days=file.keep_days,
+        **plain,
         badges=[_badge(path, badge, zone) for badge in file.badge],
         places=file.place,
         duties=file.duty,
@@ -94,7 +93,16 @@ def _badge(path: Path, entry: BadgeEntry, zone: ZoneInfo) -> Badge:
             f"{path}：[[badge]] {entry.uid} 的 valid_to 不晚于 valid_from；请改正",
             f"{path}: [[badge]] {entry.uid}: valid_to is not after valid_from; mend it",
         )
-    return Badge(entry.uid, entry.person, entry.role, begin_ms, end_ms, entry.revoked)
+    return Badge(
+        entry.uid,
+        entry.person,
+        entry.role,
+        begin_ms,
+        end_ms,
+        entry.revoked,
+        entry.duress,
+        entry.welfare_s,
+    )
 
 
 def _utc_ms(moment: datetime | None, zone: ZoneInfo) -> int | None:

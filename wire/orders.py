@@ -51,7 +51,11 @@ class PhotoAck(Struct, frozen=True, omit_defaults=True):
 
 
 class Badge(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A card of the roster: `valid_from_ms`/`valid_to_ms` in UTC, None for open; `revoked` is refused."""
+    """A card of the roster: `valid_from_ms`/`valid_to_ms` in UTC, None for open; `revoked` is refused.
+
+    `duress`: accepted like any other, and a silent alarm. `welfare_s`: its bearer is alone, and must be
+    heard of within this time (None: no watch).
+    """
 
     uid: Uid
     person: Name
@@ -59,6 +63,8 @@ class Badge(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     valid_from_ms: AtMs | None = None
     valid_to_ms: AtMs | None = None
     revoked: bool = False
+    duress: bool = False
+    welfare_s: Annotated[float, Meta(ge=60, le=86_400)] | None = None
 
 
 class Place(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -97,11 +103,13 @@ class UnitConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     """What the city wants of one unit; the whole of it, never a part.
 
     `place`: where a checkpoint stands. `repeat_s`: the same badge again within this is one check-in.
+    `welfare_warn_s`: how long the box warns a lone person before it raises the alarm.
     """
 
     place: Name | None = None
     repeat_s: Annotated[float, Meta(ge=0, le=3600)] = 10.0
     duty_window_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
+    welfare_warn_s: Annotated[float, Meta(ge=5, le=3600)] = 60.0
     keep_days: Annotated[float, Meta(ge=0, le=3650)] = 7.0
     badges: Annotated[list[Badge], Meta(max_length=5000)] = []
     places: Annotated[list[Place], Meta(max_length=5000)] = []
@@ -118,6 +126,10 @@ class ConfigMessage(Struct, frozen=True, omit_defaults=True):
     config: UnitConfig
     kid: Name | None = None
     sig: Signature | None = None
+
+
+UNATTENDED = frozenset({"photo", "sos-over"})
+"""Orders that a unit carries out by itself: nobody at the box is asked to acknowledge them."""
 
 
 class OrderMessage(Struct, frozen=True, omit_defaults=True):

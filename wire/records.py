@@ -135,11 +135,12 @@ class Photo(Record, frozen=True, tag="photo"):
 
 
 class Alarm(Record, frozen=True, tag="alarm"):
-    """An alarm rose or ended. `part` and `what` say which part and what about it."""
+    """An alarm rose or ended. `part` and `what` say which part and what about it; `person` whom it concerns."""
 
     alarm: AlarmName
     what: Text
     part: Name | None = None
+    person: Name | None = None
     active: bool = True
     since_ms: AtMs | None = None
 
@@ -163,10 +164,11 @@ class Leave(Record, frozen=True, tag="leave"):
 
 
 class Order(Record, frozen=True, tag="order"):
-    """What became of the order `id`."""
+    """What became of the order `id`; `what` it asked for."""
 
     id: Name
     outcome: OrderOutcome
+    what: Name | None = None
     why: Text | None = None
 
 

@@ -18,7 +18,7 @@ from device.link.delivery import Delivery
 from wire import codec, topics
 from wire.batch import BadPayload
 from wire.live import Hello, WorkerState
-from wire.orders import Ack, ConfigMessage, OrderMessage, UnitConfig
+from wire.orders import UNATTENDED, Ack, ConfigMessage, OrderMessage, UnitConfig
 from wire.records import Config, Order, OrderOutcome, Stream
 
 GATEWAY_ERR_MS = 2_000
@@ -153,9 +153,11 @@ class Downlink(Desk):
         outcome, why = self._judge(order, now)
         answered = order.id if outcome == "received" else sending
         self._orders = [*self._orders, answered][-MAX_ORDERS:]
-        record = self._scribe.write(Order, now.up_ms, id=order.id, outcome=outcome, why=why)
+        record = self._scribe.write(
+            Order, now.up_ms, id=order.id, outcome=outcome, what=order.what, why=why
+        )
         self._picture.urgent(record)
-        if outcome != "received":
+        if outcome != "received" or order.what in UNATTENDED:
             return [Keep(record)]
         self._picture.order = order.id
         return [Keep(record), Signal("order_received")]
