@@ -1,0 +1,100 @@
+"""The file that holds a site's master key: made once, readable by its owner alone, never shown."""
+
+import os
+import secrets
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from wire.words import Fault
+
+MAX_BYTES = 4096
+HEAD = """\
+# Xunkong: the master key of this site's cards. Whoever has it can make any badge.
+# Keep it off the units, and a copy of it in a safe: without it no card can be changed.
+"""
+
+
+class SiteKeys(Struct, frozen=True):
+    """`master`: 16 bytes, of which each card's keys are derived; `version`: 1 to 255, written beside them."""
+
+    master: bytes
+    version: int = 1
+
+    def __repr__(self) -> str:
+        return "SiteKeys(…)"
+
+
+def read_keys(path: Path) -> SiteKeys:
+    """The keys in the file at `path`. Raises `Fault`, which never tells what stands in the file.
+
+    Refused: a symbolic link, another owner's file, one that group or others may read or write.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            _guarded(path, os.fstat(file.fileno()))
+            text = file.read(MAX_BYTES).decode("utf-8")
+    except OSError as exc:
+        raise Fault(
+            f"无法读取密钥文件 {path}：{exc.strerror}；须是普通文件，不能是符号链接",
+            f"cannot read the key file {path}: {exc.strerror}; give a plain file, no symbolic link",
+        ) from exc
+    except UnicodeDecodeError:
+        raise _unreadable(path) from None
+    return _keys(path, text)
+
+
+def _guarded(path: Path, state: os.stat_result) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise Fault(f"{path} 不是普通文件", f"{path} is no plain file")
+    if state.st_uid != os.geteuid():
+        raise Fault(
+            f"密钥文件 {path} 属于另一用户；请由其所有者使用",
+            f"the key file {path} belongs to another user; let its owner use it",
+        )
+    if state.st_mode & 0o077:
+        raise Fault(
+            f"密钥文件 {path} 对他人开放；请执行 chmod 600 {path}",
+            f"the key file {path} is open to others; run chmod 600 {path}",
+        )
+
+
+def _keys(path: Path, text: str) -> SiteKeys:
+    try:
+        table: dict[str, Any] = tomllib.loads(text)
+        master, version = bytes.fromhex(table["master"]), table.get("version", 1)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
+        raise _unreadable(path) from None  # the cause would tell what stands in the file
+    plain = isinstance(version, int) and not isinstance(version, bool) and 1 <= version <= 255
+    if len(master) != 16 or not plain or table.keys() - {"master", "version"}:
+        raise _unreadable(path)
+    return SiteKeys(master, version)
+
+
+def _unreadable(path: Path) -> Fault:
+    return Fault(
+        f"密钥文件 {path} 内容有误：须有 master（32 位十六进制）和 version（1–255）；可用 xunkong card keys new 新建",
+        f"the key file {path} is not in order: it must give master (32 hex digits) and version "
+        "(1 to 255); xunkong card keys new makes one",
+    )
+
+
+def write_keys(path: Path) -> SiteKeys:
+    """Draws a new master key into a new file at `path`. Raises `Fault`; never overwrites."""
+    keys = SiteKeys(secrets.token_bytes(16))
+    text = f'{HEAD}master = "{keys.master.hex()}"\nversion = {keys.version}\n'
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(made, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        raise Fault(
+            f"无法新建密钥文件 {path}：{exc.strerror}；现有文件不会被覆盖",
+            f"cannot make the key file {path}: {exc.strerror}; a file that is there is never overwritten",
+        ) from exc
+    return keys
