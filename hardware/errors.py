@@ -1,4 +1,4 @@
-"""What can go wrong with a part: each error says what was tried, on which port, and what to do now."""
+"""What can go wrong with a part or a card: each error says what was tried, on what, and what to do now."""
 
 
 class HardwareError(Exception):
@@ -15,3 +15,19 @@ class PartSilent(HardwareError):
 
 class PartRefused(HardwareError):
     """A part answered that it will not: the command does not suit it."""
+
+
+class CardError(HardwareError):
+    """An exchange with a card failed; `status` is the reader chip's own number for it."""
+
+    def __init__(self, said: str, status: int = 0) -> None:
+        super().__init__(said)
+        self.status = status
+
+
+class CardGone(CardError):
+    """The card was taken away, or lies too far off to be heard: hold it to the reader again."""
+
+
+class CardRefused(CardError):
+    """The card is there and will not, or answers nonsense: try another card."""

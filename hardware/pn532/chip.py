@@ -1,15 +1,18 @@
 """The PN532 itself, simulated: bytes from the host in, bytes to the host out, with the chip's timing. Pure.
 
 Source: NXP UM0701-02 (frames 6.2.1, commands 7.2 and 7.3), and the logged frames of real chips. What
-it does not play: FeliCa, type B and Jewel cards (it answers as with none in the field), peer to peer,
-the contents of a card's memory.
+it does not play: FeliCa, type B and Jewel cards (it answers as with none in the field), peer to peer.
+What a card says is the card's own affair (`field.Contents`).
 """
 
 from collections.abc import Callable
 
 import msgspec
 
+from hardware.pn532.field import Card, Contents, Field, air_s
 from hardware.pn532.frame import ACK, CHIP, ERROR_FRAME, HOST, Frame, FrameReader, build
+
+__all__ = ["Card", "Chip", "Contents"]
 
 ACK_S = 0.004
 ANSWER_S = 0.001
@@ -24,15 +27,11 @@ FOR_EVER = 0xFF
 TIMEOUT = 0x01
 NOT_LISTED = 0x27
 AUTOMATIC_RATS = 0x10
+MORE = 0x40
+"""In the target's number: more of the command follows; in a status: more of the answer does."""
 
-
-class Card(msgspec.Struct, frozen=True):
-    """A type A card: UID (4, 7 or 10 bytes), what it answers to REQA (SENS_RES), SAK, ATS (empty: none)."""
-
-    uid: bytes
-    sens_res: int = 0x0044
-    sak: int = 0x00
-    ats: bytes = b""
+MOST_OUT = 262
+"""Bytes of a card's answer that fit into one frame (7.3.8)."""
 
 
 class _Search(msgspec.Struct):
@@ -44,19 +43,30 @@ class _Search(msgspec.Struct):
     uid: bytes = b""
 
 
+class _Talk(msgspec.Struct):
+    """An exchange with a card that is under way; `answer` None: the card says nothing."""
+
+    code: int
+    card: Card
+    answer: bytes | None
+    next_s: float
+    gives_up_s: float
+
+
 class Chip:
     """One chip, asleep after power-up. All times are seconds of any clock that only rises."""
 
     def __init__(self) -> None:
-        self.cards: list[Card] = []
+        self.field = Field()
         self.baud = 115200
         self._reader = FrameReader()
         self._lost_bytes = 0
         self._awake = self._ready = False
         self._retries = FOR_EVER
         self._parameters = AUTOMATIC_RATS | 0x04
-        self._listed: list[Card] = []
         self._search: _Search | None = None
+        self._talk: _Talk | None = None
+        self._coming, self._rest = b"", b""
         self._last = b""
         self._next_baud: int | None = None
         self._out: list[tuple[float, bytes]] = []
@@ -72,8 +82,8 @@ class Chip:
             0x16: self._power_down,
             0x32: self._rf_configuration,
             0x40: self._exchange,
-            0x42: lambda data, now_s: bytes((TIMEOUT,)),
-            0x44: self._release,
+            0x42: self._communicate_thru,
+            0x44: self._deselect,
             0x4A: self._list,
             0x50: lambda data, now_s: bytes((NOT_LISTED,)),
             0x52: self._release,
@@ -81,6 +91,15 @@ class Chip:
             0x56: lambda data, now_s: bytes((TIMEOUT, 0)),
             0x60: lambda data, now_s: b"\x00",
         }
+
+    @property
+    def cards(self) -> list[Card]:
+        """The cards in the field; set, it tears away those that are not among the new ones."""
+        return self.field.cards
+
+    @cards.setter
+    def cards(self, cards: list[Card]) -> None:
+        self.field.cards = cards
 
     # Bytes
 
@@ -103,6 +122,8 @@ class Chip:
         """The bytes that the chip has sent by `now_s`."""
         if self._search and now_s >= self._search.next_s:
             self._look(self._search, now_s)
+        if self._talk and now_s >= self._talk.next_s:
+            self._hear(self._talk, now_s)
         sent = b"".join(data for at_s, data in self._out if at_s <= now_s)
         self._out = [(at_s, data) for at_s, data in self._out if at_s > now_s]
         return sent
@@ -110,8 +131,7 @@ class Chip:
     def next_s(self) -> float | None:
         """When `due` will have something; None while nothing is under way."""
         times = [at_s for at_s, _ in self._out]
-        if self._search:
-            times.append(self._search.next_s)
+        times += [task.next_s for task in (self._search, self._talk) if task]
         return min(times, default=None)
 
     # Frames
@@ -127,12 +147,12 @@ class Chip:
     def _abort(self) -> None:
         """The host's ACK ends what is under way; after a change of rate it is what makes it so."""
         self._out.clear()
-        self._search = None
+        self._search = self._talk = None
         if self._next_baud:
             self.baud, self._next_baud = self._next_baud, None
 
     def _command(self, code: int, data: bytes, now_s: float) -> None:
-        self._search = None
+        self._search = self._talk = None
         self._out = [(now_s + ACK_S, ACK)]
         done = self._commands.get(code)
         if done is None:
@@ -161,8 +181,8 @@ class Chip:
 
     def _general_status(self, data: bytes, now_s: float) -> bytes:
         del data, now_s
-        listed = b"".join(bytes((n, 0, 0, 0)) for n in range(1, len(self._listed) + 1))
-        return bytes((0, 0, len(self._listed))) + listed + b"\x00"
+        listed = b"".join(bytes((n, 0, 0, 0)) for n in range(1, self.field.listed + 1))
+        return bytes((0, 0, self.field.listed)) + listed + b"\x00"
 
     def _set_baud(self, data: bytes, now_s: float) -> bytes:
         del now_s
@@ -190,12 +210,13 @@ class Chip:
         if data[0] == 0x05:
             self._retries = data[3]
         elif data[0] == 0x01 and not data[1] & 1:
-            self._listed.clear()
+            self.field.off()
         return b""
 
     def _list(self, data: bytes, now_s: float) -> bytes | None:
         most, kind = data[0], data[1]
-        self._listed.clear()
+        self.field.forget()
+        self._coming = self._rest = b""
         if not self._ready:
             return None
         if kind != 0x00:
@@ -205,33 +226,83 @@ class Chip:
         return None
 
     def _look(self, search: _Search, now_s: float) -> None:
-        found = [card for card in self.cards if search.uid in (b"", card.uid)][: search.most]
+        found = self.field.find(search.uid, search.most, self._rats)
         if search.tries != FOR_EVER:
             search.tries -= 1
         if not found and search.tries:
             search.next_s = now_s + TRY_S
             return
-        self._search, self._listed = None, found
+        self._search = None
         told = b"".join(self._tell(n, card) for n, card in enumerate(found, 1))
         self._answer(0x4A, bytes((len(found),)) + told, now_s)
 
+    @property
+    def _rats(self) -> bool:
+        return bool(self._parameters & AUTOMATIC_RATS)
+
     def _tell(self, number: int, card: Card) -> bytes:
         head = bytes((number, card.sens_res >> 8, card.sens_res & 0xFF, card.sak, len(card.uid)))
-        with_ats = card.sak & 0x20 and self._parameters & AUTOMATIC_RATS
-        return head + card.uid + (card.ats if with_ats else b"")
+        return head + card.uid + (card.ats if card.speaks_14443_4 and self._rats else b"")
 
-    def _exchange(self, data: bytes, now_s: float) -> bytes:
+    def _exchange(self, data: bytes, now_s: float) -> bytes | None:
+        """A command that is longer than a frame comes in pieces, an answer that is goes in pieces."""
+        card = self.field.numbered(data[0] & 0x3F)
+        if card is None:
+            return bytes((NOT_LISTED,))
+        if data[0] & MORE:
+            self._coming += data[1:]
+            return b"\x00"
+        whole, self._coming = self._coming + data[1:], b""
+        if not whole and self._rest:
+            return self._next_piece()
+        self._talk_to(0x40, card, whole, now_s)
+        return None
+
+    def _communicate_thru(self, data: bytes, now_s: float) -> bytes | None:
+        card = self.field.numbered(1)
+        if card is None:
+            return bytes((TIMEOUT,))
+        self._talk_to(0x42, card, data, now_s)
+        return None
+
+    def _talk_to(self, code: int, card: Card, data: bytes, now_s: float) -> None:
+        answer = None
+        if card.contents and self.field.hears(card):
+            answer = card.contents.exchange(data)
+        gives_up_s = now_s + air_s(data, b"") + card.patience_s()
+        next_s = gives_up_s
+        if answer is not None:
+            next_s = now_s + air_s(data, answer) + card.think_s
+        self._talk = _Talk(code, card, answer, next_s, gives_up_s)
+
+    def _hear(self, talk: _Talk, now_s: float) -> None:
+        """The card's answer is due; one that was torn away meanwhile leaves the chip to wait in vain."""
+        if talk.answer is not None and self.field.hears(talk.card):
+            self._talk, self._rest = None, talk.answer
+            self._answer(talk.code, self._next_piece(), now_s)
+        elif now_s < talk.gives_up_s:
+            talk.next_s = talk.gives_up_s
+        else:
+            self._talk = None
+            self._answer(talk.code, bytes((TIMEOUT,)), now_s)
+
+    def _next_piece(self) -> bytes:
+        piece, self._rest = self._rest[:MOST_OUT], self._rest[MOST_OUT:]
+        return bytes((MORE if self._rest else 0,)) + piece
+
+    def _deselect(self, data: bytes, now_s: float) -> bytes:
         del now_s
-        return bytes((TIMEOUT if 1 <= data[0] & 0x0F <= len(self._listed) else NOT_LISTED,))
+        if data[0] > self.field.listed:
+            return bytes((NOT_LISTED,))
+        self.field.halt(data[0])
+        return b"\x00"
 
     def _release(self, data: bytes, now_s: float) -> bytes:
-        del now_s
-        if data[0] > len(self._listed):
-            return bytes((NOT_LISTED,))
+        said = self._deselect(data, now_s)
         if data[0] == 0:
-            self._listed.clear()
-        return b"\x00"
+            self.field.forget()
+        return said
 
     def _select(self, data: bytes, now_s: float) -> bytes:
         del now_s
-        return b"\x00" if 1 <= data[0] <= len(self._listed) else bytes((NOT_LISTED,))
+        return b"\x00" if self.field.numbered(data[0]) else bytes((NOT_LISTED,))

@@ -18,6 +18,12 @@ BAUD = 115200
 RAISED_BAUD = 921600
 ANSWER_S = 0.4
 ACK_S = 0.1
+EXCHANGE_S = 1.0
+"""A card's frame waiting time is its own affair, up to five seconds; those in use need less than 0.1."""
+
+LONGEST_ANSWER = 65_538
+"""Bytes of the longest APDU answer there is (ISO/IEC 7816-4); a chip that says more is not heard out."""
+
 PROBE_S = 0.15
 SET_BAUD_115200 = bytes.fromhex("1004")
 TRIES = 3
@@ -57,11 +63,34 @@ class Pn532:
             self._bring_back()
         found = commands.firmware(self.ask(commands.GET_FIRMWARE))
         self.ask(commands.FEW_RETRIES)
+        self.ask(commands.AUTOMATIC_RATS)
         return found
 
     def targets(self) -> list[commands.Target]:
         """The cards in the field now: none, one or two."""
         return commands.targets(self.ask(commands.LIST_106A))
+
+    def exchange(self, number: int, data: bytes, timeout_s: float = EXCHANGE_S) -> bytes:
+        """Sends `data` to the card of this number in the last `targets`; returns what the card answers.
+
+        Either may be longer than a frame. Nothing is ever sent twice, as a card's state moves with
+        each command: after an error list the cards again and begin anew. `timeout_s` bounds each frame.
+        Raises `CardGone`, `CardRefused`, `PartSilent` where an ACK or answer was lost, `PartRefused`,
+        `PortError`.
+        """
+        last = max(0, len(data) - 1) // commands.MOST_OUT * commands.MOST_OUT
+        for at in range(0, last, commands.MOST_OUT):
+            piece = data[at : at + commands.MOST_OUT]
+            self._exchange_frame(number | commands.MORE, piece, timeout_s)
+        heard, more = self._exchange_frame(number, data[last:], timeout_s)
+        while more and len(heard) < LONGEST_ANSWER:
+            piece, more = self._exchange_frame(number, b"", timeout_s)
+            heard += piece
+        return heard
+
+    def field_off(self) -> None:
+        """Every card forgets all, and is found by the next `targets` as if it had just come."""
+        self.ask(commands.FIELD_OFF)
 
     def abort(self) -> None:
         """Ends whatever the chip is about; an ACK from the host does that."""
@@ -73,7 +102,14 @@ class Pn532:
 
         A lost ACK or answer is tried again. Raises `PartSilent`, `PartRefused`, `PortError`.
         """
-        for _ in range(TRIES):
+        return self._ask(command, timeout_s, TRIES)
+
+    def _exchange_frame(self, number: int, piece: bytes, timeout_s: float) -> tuple[bytes, bool]:
+        command = bytes((commands.DATA_EXCHANGE, number)) + piece
+        return commands.exchanged(self._ask(command, timeout_s, tries=1))
+
+    def _ask(self, command: bytes, timeout_s: float, tries: int) -> bytes:
+        for _ in range(tries):
             self._drop_input()
             self._write(build(HOST, command))
             answer = self._answer(command[0] + 1, timeout_s)
@@ -101,7 +137,10 @@ class Pn532:
             raise PartSilent(f"PN532 at {self._name} did not come back to {BAUD} baud")
 
     def _answer(self, code: int, timeout_s: float) -> bytes | None:
-        """The answer with `code`, with or without its ACK before it; None when it does not come."""
+        """The answer with `code` after its ACK; None when either does not come.
+
+        What comes before the ACK belongs to an earlier command, which was given up meanwhile.
+        """
         acknowledged = False
         deadline = time.monotonic() + ACK_S
         while time.monotonic() < deadline:
@@ -109,9 +148,11 @@ class Pn532:
                 if frame.what == "ack" and not acknowledged:
                     acknowledged = True
                     deadline = time.monotonic() + timeout_s
+                elif not acknowledged:
+                    continue
                 elif frame.what == "error":
                     raise PartRefused(f"PN532 at {self._name} refused command {code - 1:02x}")
-                elif frame.what == "data" and _answers(frame, code):
+                elif _answers(frame, code):
                     return frame.data
         return None
 

@@ -50,9 +50,12 @@ class Pn532Twin:
         """The path to open."""
         return self._line.port
 
-    def present(self, uid: str) -> int:
-        """Holds a card into the field. Returns CLOCK_MONOTONIC ns of that. Raises `NoSuchCard`."""
-        shown = card(uid)
+    def present(self, what: str | Card) -> int:
+        """Holds a card into the field, the usual one where only a UID in hex is given.
+
+        Returns CLOCK_MONOTONIC ns of that. Raises `NoSuchCard`.
+        """
+        shown = card(what) if isinstance(what, str) else what
         with self._lock:
             self._chip.cards = [c for c in self._chip.cards if c.uid != shown.uid] + [shown]
             self._told_ns.pop(shown.uid, None)

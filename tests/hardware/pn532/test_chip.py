@@ -1,8 +1,10 @@
 """The simulated chip against what real ones were logged to say, and against the manual."""
 
+import msgspec
 import pytest
 
 from hardware.pn532.chip import ACK_S, ANSWER_S, TRY_S, Card, Chip
+from hardware.pn532.field import frame_waiting_s
 from hardware.pn532.frame import ACK, CHIP, ERROR_FRAME, HOST, NAK, WAKE, FrameReader, build
 
 ULTRALIGHT = Card(bytes.fromhex("04a1b2c3d4e5f6"))
@@ -182,7 +184,128 @@ class TestCards:
         assert host.ask("5400"[:2] + "01") == "5500"
         assert host.ask("4402") == "4527"
         assert host.ask("4400") == "4500"
+        assert host.ask("5200") == "5300"
         assert host.ask("4001") == "4127"
+
+
+class Echo:
+    """A card's contents that give back what they get, or the answer they were told to give."""
+
+    def __init__(self, answer=None):
+        self.answer, self.heard, self.activations = answer, [], 0
+
+    def activated(self):
+        self.activations += 1
+
+    def exchange(self, data):
+        self.heard.append(data)
+        return None if data == b"hush" else self.answer or data
+
+
+@pytest.fixture
+def echo(host):
+    """A listed card with contents."""
+    contents = Echo()
+    host.chip.cards = [msgspec.structs.replace(DESFIRE, contents=contents)]
+    assert host.ask("4a0100").startswith("4b01")
+    return contents
+
+
+class TestExchange:
+    def test_goes_to_the_card_and_back(self, host, echo):
+        assert host.ask("4001a1a2a3") == "4100a1a2a3"
+        assert echo.heard == [b"\xa1\xa2\xa3"]
+        assert echo.activations == 1
+
+    def test_through_the_raw_way_too(self, host, echo):
+        del echo
+        assert host.ask("42a1a2a3") == "4300a1a2a3"
+
+    def test_a_command_in_pieces(self, host, echo):
+        assert host.ask("4041" + "a1" * 262) == "4100"
+        assert host.ask("4001a2") == "4140" + "a1" * 262
+        assert host.ask("4001") == "4100a2"
+        assert echo.heard == [b"\xa1" * 262 + b"\xa2"]
+
+    def test_an_answer_of_just_one_frame(self, host, echo):
+        echo.answer = bytes(262)
+        assert host.ask("4001a0") == "4100" + "00" * 262
+
+    def test_a_card_that_says_nothing_is_waited_for_as_its_ats_has_it(self, host, echo):
+        del echo
+        begin_s = host.now_s
+        host.send(build(HOST, b"\x40\x01hush"))
+        while host.chip.next_s() is not None:
+            host.now_s = host.chip.next_s()
+            said = host.chip.due(host.now_s)
+        assert FrameReader().feed(said)[0].data == b"\x41\x01"
+        assert 0.077 < host.now_s - begin_s < 0.085
+
+    def test_a_card_torn_away_before_it_is_a_time_out(self, host, echo):
+        host.chip.cards = []
+        assert host.ask("4001a1") == "4101"
+        assert echo.heard == []
+
+    def test_a_card_torn_away_in_mid_exchange_is_a_time_out(self, host, echo):
+        host.send(build(HOST, b"\x40\x01\xa1"))
+        host.chip.cards = []
+        assert FrameReader().feed(host.wait())[-1].data == b"\x41\x01"
+        assert echo.heard == [b"\xa1"]
+
+    def test_a_card_put_back_has_forgotten_that_it_was_listed(self, host, echo):
+        host.send(build(HOST, b"\x40\x01\xa1"))
+        cards, host.chip.cards = host.chip.cards, []
+        host.chip.cards = cards
+        assert FrameReader().feed(host.wait())[-1].data == b"\x41\x01"
+        assert host.ask("4001a1") == "4101"
+        assert host.ask("4a0100").startswith("4b01")
+        assert host.ask("4001a1") == "4100a1"
+        assert echo.activations == 2
+
+    def test_two_cards_each_by_its_number(self, host):
+        one, two = Echo(b"one"), Echo(b"two")
+        host.chip.cards = [
+            msgspec.structs.replace(ULTRALIGHT, contents=one),
+            msgspec.structs.replace(DESFIRE, contents=two),
+        ]
+        assert host.ask("4a0200").startswith("4b02")
+        assert host.ask("400200") == "4100" + b"two".hex()
+        assert host.ask("400100") == "4100" + b"one".hex()
+        assert host.ask("400300") == "4127"
+
+    def test_the_hosts_ack_ends_it(self, host, echo):
+        del echo
+        host.send(build(HOST, b"\x40\x01hush"))
+        assert host.raw(ACK) == b""
+
+
+class TestField:
+    def test_a_plain_card_that_lies_there_is_missed_by_every_second_try(self, host):
+        """Adafruit-PN532 52 and esphome 9875."""
+        host.ask("3205ff0100")
+        host.chip.cards = [CLASSIC]
+        assert [host.ask("4a0100")[:4] for _ in range(4)] == ["4b01", "4b00", "4b01", "4b00"]
+
+    def test_one_that_speaks_14443_4_is_missed_until_the_field_goes_off(self, host):
+        host.ask(FEW.hex())
+        host.chip.cards = [DESFIRE]
+        assert [host.ask("4a0100")[:4] for _ in range(3)] == ["4b01", "4b00", "4b00"]
+        assert host.ask("320100") == "33"
+        assert host.ask("4a0100")[:4] == "4b01"
+
+    def test_a_deselected_card_sleeps(self, host):
+        host.ask(FEW.hex())
+        host.chip.cards = [CLASSIC]
+        assert host.ask("4a0100")[:4] == "4b01"
+        assert host.ask("4401") == "4500"
+        assert [host.ask("4a0100")[:4] for _ in range(2)] == ["4b00", "4b00"]
+
+    @pytest.mark.parametrize(
+        ("ats", "fwi"),
+        [("", 4), ("0175", 4), ("067577810280", 8), ("0560e00200", 14), ("0378a0", 4), ("0230", 4)],
+    )
+    def test_how_long_a_card_may_take(self, ats, fwi):
+        assert frame_waiting_s(bytes.fromhex(ats)) == pytest.approx(302.06e-6 * 2**fwi, rel=1e-3)
 
 
 class TestRates:

@@ -4,15 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hardware.errors import CardGone, CardRefused
 from hardware.pn532.commands import (
+    AUTOMATIC_RATS,
+    DATA_EXCHANGE,
     FEW_RETRIES,
+    FIELD_OFF,
     GET_FIRMWARE,
+    GONE,
     LIST_106A,
     NAMES,
     SAM_NORMAL,
     BadAnswer,
     Firmware,
     Target,
+    exchanged,
     firmware,
     targets,
 )
@@ -43,9 +49,10 @@ def test_one_and_two_targets():
     assert (found[1].number, found[1].sens_res, found[1].sak) == (2, 0x0004, 0x08)
 
 
-def test_an_ats_is_passed_over():
+def test_an_ats_is_told():
     found = targets(b"\x4b\x02" + DESFIRE + CLASSIC)
     assert [t.uid for t in found] == ["04010203040506", "deadbeef"]
+    assert [t.ats for t in found] == ["067577810280", ""]
 
 
 def test_a_uid_of_ten_bytes():
@@ -82,5 +89,33 @@ def test_hostile_answers_give_targets_or_one_kind_of_error(tail):
     assert all(len(t.uid) in (8, 14, 20) for t in found)
 
 
+class TestExchanged:
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [("4100", (b"", False)), ("41009000", (b"\x90\0", False)), ("4140ab", (b"\xab", True))],
+    )
+    def test_data_and_whether_more_follows(self, answer, told):
+        assert exchanged(bytes.fromhex(answer)) == told
+
+    @pytest.mark.parametrize("status", sorted(GONE))
+    def test_a_card_that_is_away_or_at_the_edge(self, status):
+        for flags in (0x00, 0x40, 0x80):
+            with pytest.raises(CardGone, match="hold the card") as raised:
+                exchanged(bytes((0x41, status | flags)))
+            assert raised.value.status == status
+
+    @pytest.mark.parametrize("status", [0x07, 0x0D, 0x10, 0x14, 0x26, 0x3F])
+    def test_every_other_status_is_a_refusal(self, status):
+        with pytest.raises(CardRefused, match=f"{status:02x}.*another card") as raised:
+            exchanged(bytes((0x41, status)) + b"data")
+        assert raised.value.status == status
+
+    @pytest.mark.parametrize("answer", ["", "41", "4300", "4001"])
+    def test_of_another_form(self, answer):
+        with pytest.raises(BadAnswer, match="InDataExchange"):
+            exchanged(bytes.fromhex(answer))
+
+
 def test_every_command_has_a_name_for_its_error():
-    assert {c[0] for c in (GET_FIRMWARE, SAM_NORMAL, FEW_RETRIES, LIST_106A)} == set(NAMES)
+    asked = (GET_FIRMWARE, AUTOMATIC_RATS, SAM_NORMAL, FEW_RETRIES, FIELD_OFF, LIST_106A)
+    assert {command[0] for command in asked} | {DATA_EXCHANGE} == set(NAMES)

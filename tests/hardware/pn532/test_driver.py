@@ -4,17 +4,18 @@ import os
 import queue
 import re
 import subprocess
+import threading
 
 import pytest
 import serial
 
-from hardware.errors import PartSilent, PortError
-from hardware.pn532 import poller
-from hardware.pn532.chip import ERROR_FRAME
+from hardware.errors import CardGone, CardRefused, PartSilent, PortError
+from hardware.pn532 import driver, poller
+from hardware.pn532.chip import ERROR_FRAME, Card
 from hardware.pn532.commands import LIST_106A, Firmware
 from hardware.pn532.driver import Pn532
 from hardware.pn532.frame import HOST, WAKE, build
-from hardware.pn532.poller import CardArrived, CardLeft, NfcReader, NfcStatus
+from hardware.pn532.poller import CardArrived, CardLeft, CardTorn, NfcReader, NfcStatus
 from hardware.pn532.twin import NoSuchCard, card
 from hardware.pty import SerialLine
 
@@ -44,6 +45,12 @@ def heard(twin, monkeypatch):
 
 def next_of(said):
     return said.get(timeout=WAIT_S)
+
+
+def twin_removes(twin, data):
+    """A card that is torn away while it answers."""
+    twin._chip.cards = []
+    return data
 
 
 def what(event):
@@ -135,6 +142,163 @@ class TestDriver:
         assert from_chip == b"\x4b\x00"
         with pytest.raises(Exception, match="refused command 99"):
             chip.ask(b"\x99")
+
+
+class Type4:
+    """Contents that answer by a function, and count what they were asked."""
+
+    def __init__(self, answer=lambda data: data + b"\x90\0"):
+        self._answer, self.heard, self.activated_again = answer, [], threading.Semaphore(0)
+
+    def activated(self):
+        self.activated_again.release()
+
+    def exchange(self, data):
+        self.heard.append(data)
+        return self._answer(data)
+
+
+def type4(contents, uid="04010203040506"):
+    return Card(bytes.fromhex(uid), 0x0344, 0x20, bytes.fromhex("067577810280"), contents)
+
+
+class TestExchange:
+    def test_an_apdu_and_its_answer(self, chip, twin):
+        chip.start()
+        twin.present(type4(Type4()))
+        (target,) = chip.targets()
+        assert target.ats == "067577810280"
+        assert chip.exchange(target.number, b"\x90\x71") == b"\x90\x71\x90\0"
+
+    @pytest.mark.parametrize("length", [0, 1, 252, 253, 261, 262, 263, 524, 525, 2000])
+    def test_any_length_both_ways(self, chip, twin, length):
+        chip.start()
+        contents, sent = Type4(lambda data: data), bytes(n % 251 for n in range(length))
+        twin.present(type4(contents))
+        assert chip.exchange(chip.targets()[0].number, sent) == sent
+        assert contents.heard == [sent]
+
+    def test_two_cards_each_by_its_number(self, chip, twin):
+        chip.start()
+        twin.present(type4(Type4(lambda data: b"one"), "04000000000001"))
+        twin.present(type4(Type4(lambda data: b"two"), "04000000000002"))
+        said = {t.uid[-1]: chip.exchange(t.number, b"who") for t in chip.targets()}
+        assert said == {"1": b"one", "2": b"two"}
+
+    def test_a_card_that_is_gone(self, chip, twin):
+        chip.start()
+        twin.present(type4(Type4()))
+        number = chip.targets()[0].number
+        twin.remove()
+        with pytest.raises(CardGone, match="hold the card"):
+            chip.exchange(number, b"\x90")
+        with pytest.raises(CardGone) as raised:
+            chip.exchange(2, b"\x90")
+        assert raised.value.status == 0x27
+
+    def test_a_chip_that_cannot_says_so(self, chip, twin, monkeypatch):
+        chip.start()
+        monkeypatch.setitem(twin._chip._commands, 0x40, lambda data, now_s: b"\x0d")
+        with pytest.raises(CardRefused, match="0d"):
+            chip.exchange(1, b"\x90")
+
+    def test_an_answer_without_end_is_not_heard_out(self, chip, twin, monkeypatch):
+        chip.start()
+        monkeypatch.setitem(twin._chip._commands, 0x40, lambda data, now_s: b"\x40" + bytes(262))
+        monkeypatch.setattr(driver, "LONGEST_ANSWER", 600)
+        assert len(chip.exchange(1, b"\x90")) == 3 * 262
+
+    def test_a_command_to_a_card_is_never_sent_twice(self, chip, twin):
+        """A counter or a session would have moved."""
+        chip.start()
+
+        def deafen(data):
+            twin.mute()
+            return data
+
+        contents = Type4(deafen)
+        twin.present(type4(contents))
+        number = chip.targets()[0].number
+        with pytest.raises(PartSilent, match="InDataExchange"):
+            chip.exchange(number, b"\x90", timeout_s=0.1)
+        twin.mute(False)
+        assert chip.start().ic == 0x32
+        assert contents.heard == [b"\x90"]
+
+
+@pytest.fixture
+def examined(twin, monkeypatch):
+    """Starts a poller that examines each card by the function given; gives what it says."""
+    monkeypatch.setattr(poller, "LONGEST_WAIT_S", 0.2)
+    said, readers = queue.Queue(), []
+
+    def begin(examine):
+        readers.append(NfcReader(twin.port, said.put, examine=examine))
+        readers[0].start()
+        assert next_of(said) == NfcStatus("ok", "PN532 1.6")
+        return said
+
+    yield begin
+    readers[0].stop()
+    assert not readers[0]._thread.is_alive()
+
+
+class TestExamine:
+    def test_what_it_makes_of_a_card_is_the_evidence(self, twin, examined):
+        said = examined(lambda exchange, card: (card.uid, exchange(b"\x90")))
+        twin.present(type4(Type4()))
+        assert next_of(said).evidence == ("04010203040506", b"\x90\x90\0")
+
+    def test_a_card_that_lies_there_is_examined_once_and_leaves_once(self, twin, examined):
+        said, contents = examined(lambda exchange, card: exchange(b"\x90")), Type4()
+        twin.present(type4(contents))
+        assert what(next_of(said)) == (CardArrived, "04010203040506")
+        for _ in range(5):
+            assert contents.activated_again.acquire(timeout=WAIT_S)
+        twin.remove()
+        assert what(next_of(said)) == (CardLeft, "04010203040506")
+        assert len(contents.heard) == 1
+
+    def test_two_cards_at_once_are_both_told_of(self, twin, examined):
+        said = examined(lambda exchange, card: exchange(b"who"))
+        with twin._lock:
+            twin._chip.cards = [
+                type4(Type4(lambda data: b"one"), "04000000000001"),
+                type4(Type4(lambda data: b"two"), "04000000000002"),
+            ]
+        told = {event.uid[-1]: event.evidence for event in (next_of(said), next_of(said))}
+        assert told == {"1": b"one", "2": b"two"}
+
+    def test_a_card_torn_away_gives_no_half_proof_and_comes_again_at_once(self, twin, examined):
+        said = examined(lambda exchange, card: exchange(b"\x90") + exchange(b"\xaf"))
+        shown = type4(Type4(lambda data: twin_removes(twin, data)))
+        twin.present(shown)
+        assert what(next_of(said)) == (CardTorn, "04010203040506")
+        twin.present(type4(Type4(lambda data: data)))
+        arrived = next_of(said)
+        assert (what(arrived), arrived.evidence) == ((CardArrived, shown.uid.hex()), b"\x90\xaf")
+
+    def test_one_torn_away_does_not_keep_the_other_from_arriving(self, twin, examined):
+        said = examined(lambda exchange, card: exchange(b"who"))
+        with twin._lock:
+            twin._chip.cards = [
+                type4(Type4(lambda data: None), "04000000000001"),
+                type4(Type4(lambda data: b"two"), "04000000000002"),
+            ]
+        told = {what(next_of(said)) for _ in range(2)}
+        assert told == {(CardTorn, "04000000000001"), (CardArrived, "04000000000002")}
+
+    def test_a_card_that_never_answers_is_told_of_once_and_tried_again(self, twin, examined):
+        said, tries = examined(lambda exchange, card: exchange(b"who")), threading.Semaphore(0)
+
+        def answer(data):
+            tries.release()
+
+        twin.present(type4(Type4(answer)))
+        assert what(next_of(said)) == (CardTorn, "04010203040506")
+        for _ in range(4):
+            assert tries.acquire(timeout=WAIT_S)
+        assert said.empty()
 
 
 class TestPoller:
