@@ -1,0 +1,1 @@
+"""The camera: one warm still configuration in a process of its own, and its twin."""
