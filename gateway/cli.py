@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from gateway.config import GatewayConfig, load
-from gateway.show import unit_line, utc
+from gateway.show import record_time, unit_line, utc
 from gateway.store.open import Store, fault, open_store
 from gateway.supervisor import end_with_parent
 from wire.commands import Commands, Run
@@ -199,6 +199,8 @@ def records(args: argparse.Namespace) -> int:
         found = found_records(store, wanted)
         if args.fixes:
             return _rows(args, (fix for one in found for fix in fixes_of(one)))
+        if not args.json:
+            found = (record_time(one, args.language) for one in found)
         return _rows(args, found)
 
 

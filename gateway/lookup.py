@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from gateway.forward.events import identity, rfc3339
+from gateway.store.neighbours import Neighbours
 from gateway.store.open import Store
 from gateway.store.schema import boots, configs, records, units
-from gateway.store.times import BootAnchor, repaired
+from gateway.store.times import BootAnchor, RepairedTime, bounds_of, repaired
 from wire.batch import BadPayload, decode_record
 from wire.codec import decode
 from wire.limits import MAX_AT_MS
@@ -29,14 +30,18 @@ class Wanted(Struct, frozen=True):
 
 
 def found_records(store: Store, wanted: Wanted) -> Iterator[dict[str, Any]]:
-    """One object per record, in the order of commits: identity, repaired time, the record as it came."""
+    """One object per record, in the order of commits: identity, repaired time, the record as it came.
+
+    A record whose time is not known has `earliest_ms` and `latest_ms`, UTC, None where nothing tells.
+    """
     query = sa.select(records).order_by(records.c.pos)
     if wanted.unit:
         query = query.where(records.c.unit == wanted.unit)
     if wanted.kind:
         query = query.where(records.c.kind == wanted.kind)
     anchors = _anchors(store)
-    with store.reading() as connection:
+    with store.reading() as connection, store.reading() as beside:
+        neighbours = Neighbours(beside)
         for row in connection.execution_options(yield_per=500).execute(query).mappings():
             time = repaired(row, anchors.get((row["unit"], row["boot"])))
             if (wanted.since_ms or 0) > (time.utc_ms or row["received_ms"]):
@@ -47,12 +52,24 @@ def found_records(store: Store, wanted: Wanted) -> Iterator[dict[str, Any]]:
                 "stream": row["stream"],
                 "log": row["log"],
                 "seq": row["seq"],
-                "time": None if time.utc_ms is None else rfc3339(time.utc_ms),
-                "timequality": time.quality,
+                **_time(row, time, neighbours),
                 "received": rfc3339(row["received_ms"]),
                 **({"mark": row["mark"]} if row["mark"] else {}),
                 "record": _as_it_came(row["raw"]),
             }
+
+
+def _time(row: Any, time: RepairedTime, neighbours: Neighbours) -> dict[str, Any]:
+    if time.utc_ms is not None:
+        return {"time": rfc3339(time.utc_ms), "timequality": time.quality}
+    bounds = bounds_of(row, neighbours.start_of(row["unit"], row["boot"]))
+    both = None not in (bounds.earliest_ms, bounds.latest_ms)
+    return {
+        "time": None,
+        "timequality": "bounded" if both else "none",
+        "earliest_ms": bounds.earliest_ms,
+        "latest_ms": bounds.latest_ms,
+    }
 
 
 def fixes_of(found: dict[str, Any]) -> Iterator[dict[str, Any]]:

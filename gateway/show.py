@@ -1,8 +1,10 @@
 """How the gateway's answers look in a terminal."""
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.forward.events import rfc3339
 from gateway.lookup import UnitRow
 from wire.words import Language, Words
 
@@ -35,3 +37,22 @@ def _position(row: UnitRow, language: Language) -> str:
         return Words("无位置", "no position").say(language)
     age = Words(f"{row.fix_age_s} 秒前", f"{row.fix_age_s} s ago").say(language)
     return f"{row.lat:.6f},{row.lon:.6f} ({age})"
+
+
+def record_time(row: dict[str, Any], language: Language) -> dict[str, Any]:
+    """A row of `found_records` whose time, where it is not known, is said in words by its bounds."""
+    if row["time"] is not None:
+        return row
+    earliest_ms, latest_ms = row["earliest_ms"], row["latest_ms"]
+    said = _between(earliest_ms, latest_ms).say(language)
+    return {k: v for k, v in {**row, "time": said}.items() if k not in ("earliest_ms", "latest_ms")}
+
+
+def _between(earliest_ms: int | None, latest_ms: int | None) -> Words:
+    early = "" if earliest_ms is None else rfc3339(earliest_ms)
+    late = "" if latest_ms is None else rfc3339(latest_ms)
+    if early and late:
+        return Words(f"{early} 与 {late} 之间", f"between {early} and {late}")
+    if late:
+        return Words(f"不晚于 {late}", f"not after {late}")
+    return Words(f"不早于 {early}", f"not before {early}") if early else Words("未知", "unknown")

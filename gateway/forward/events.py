@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.forward.sink import Event
-from gateway.store.times import BootAnchor, repaired
+from gateway.store.times import UNBOUNDED, BootAnchor, Bounds, bounds_of, repaired
 
 _ODD = re.compile(r"[^a-z0-9_-]+")
 Row = Mapping[Any, Any]
@@ -31,10 +31,16 @@ def rfc3339(utc_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def record_event(row: Row, anchor: BootAnchor | None) -> Event:
-    """The event of a row of `records`, its time repaired by its boot's anchor where there is one."""
+def record_event(row: Row, anchor: BootAnchor | None, start: Bounds = UNBOUNDED) -> Event:
+    """The event of a row of `records`, its time repaired by its boot's anchor where there is one.
+
+    Where the time is not known the event has none, and says between when it was by `timeearliest` and
+    `timelatest`, as far as `start`, the bounds of its boot's start, tells that.
+    """
     kind = _ODD.sub("-", (row["kind"] or "unreadable").lower()) or "unreadable"
     fields = _head(row, identity(row), kind, anchor)
+    if "time" not in fields and start != UNBOUNDED:
+        fields |= _between(bounds_of(row, start))
     subject = _subject(row["raw"])
     if subject:
         fields["subject"] = subject
@@ -71,6 +77,15 @@ def _head(row: Row, event_id: str, kind: str, anchor: BootAnchor | None) -> dict
     if row["at_ms"] is not None:
         fields["recordedtime"] = rfc3339(row["at_ms"])
     return fields
+
+
+def _between(bounds: Bounds) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if bounds.earliest_ms is not None:
+        fields["timeearliest"] = rfc3339(bounds.earliest_ms)
+    if bounds.latest_ms is not None:
+        fields["timelatest"] = rfc3339(bounds.latest_ms)
+    return fields | ({"timequality": "bounded"} if len(fields) == 2 else {})
 
 
 def _subject(raw: bytes) -> str | None:

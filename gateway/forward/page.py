@@ -8,9 +8,10 @@ from sqlalchemy import Connection, RowMapping
 
 from gateway.forward.events import correction_event, record_event
 from gateway.forward.sink import Event
+from gateway.store.neighbours import Neighbours
 from gateway.store.open import Store
 from gateway.store.schema import TIMELESS, boots, cursors, records
-from gateway.store.times import BootAnchor
+from gateway.store.times import UNBOUNDED, BootAnchor, Bounds
 from wire.records import Stream
 
 MOST = 500
@@ -48,14 +49,22 @@ def next_page(connection: Connection, sink: str, stream: Stream) -> Page | None:
     rows = _bounded(connection.execute(query).mappings())
     if not rows:
         return None
-    anchors = _anchors(connection, rows)
     return Page(
         stream=stream,
         first_pos=rows[0]["pos"],
         last_pos=rows[-1]["pos"],
-        events=tuple(record_event(r, anchors.get((r["unit"], r["boot"]))) for r in rows),
+        events=tuple(_events(connection, rows)),
         clocks=tuple(row for row in rows if row["kind"] == "clock"),
     )
+
+
+def _events(connection: Connection, rows: Sequence[RowMapping]) -> Iterator[Event]:
+    anchors, neighbours = _anchors(connection, rows), Neighbours(connection)
+    for row in rows:
+        anchor = anchors.get((row["unit"], row["boot"]))
+        lost = anchor is None and row["clock"] == "none"
+        start: Bounds = neighbours.start_of(row["unit"], row["boot"]) if lost else UNBOUNDED
+        yield record_event(row, anchor, start)
 
 
 def _bounded(rows: sa.MappingResult) -> list[RowMapping]:

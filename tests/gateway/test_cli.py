@@ -158,6 +158,18 @@ def test_records_for_people(xk, busy, config, language):
     assert '"place":"pl-1"' in first
 
 
+def test_records_of_a_boot_that_never_learned_the_time(xk, there, unit_log, config):
+    log = unit_log().checkin(boot="aaaa0000", at_ms=there.now_ms - 60_000, clock_err_ms=0)
+    log.checkin(boot="bbbb0000", up_ms=1_000, at_ms=None, clock="none", clock_err_ms=None)
+    there.take(log.message())
+    _, shown, _ = xk("records", "--config", config)
+    between = "time=between 2025-11-23T09:25:41.000Z and 2025-11-23T09:26:40.000Z"
+    assert f"  {between}  timequality=bounded  " in shown.splitlines()[1]
+    _, said, _ = xk("records", "--config", config, "--json")
+    row = lines(said)[1]
+    assert (row["earliest_ms"], row["latest_ms"]) == (there.now_ms - 59_000, there.now_ms)
+
+
 @pytest.mark.parametrize(
     ("options", "seqs"),
     [

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.lookup import UnitRow
-from gateway.show import unit_line, utc
+from gateway.show import record_time, unit_line, utc
 
 ROW = UnitRow(
     unit="cp-01", online=True, role="checkpoint", heard_age_s=1.0, lat=27.2418, lon=111.4725,
@@ -32,3 +32,24 @@ def test_a_moment_is_shown_in_the_sites_zone():
 )  # fmt: skip
 def test_a_unit_on_one_line(row, language, line):
     assert unit_line(row, language) == line
+
+
+@pytest.mark.parametrize(
+    ("earliest_ms", "latest_ms", "en", "zh"),
+    [
+        (0, 1, "between 1970-01-01T00:00:00.000Z and 1970-01-01T00:00:00.001Z",
+         "1970-01-01T00:00:00.000Z 与 1970-01-01T00:00:00.001Z 之间"),
+        (None, 1, "not after 1970-01-01T00:00:00.001Z", "不晚于 1970-01-01T00:00:00.001Z"),
+        (0, None, "not before 1970-01-01T00:00:00.000Z", "不早于 1970-01-01T00:00:00.000Z"),
+        (None, None, "unknown", "未知"),
+    ],
+)  # fmt: skip
+def test_a_time_that_is_not_known_is_shown_by_its_bounds(earliest_ms, latest_ms, en, zh):
+    row = {"id": "x", "time": None, "earliest_ms": earliest_ms, "latest_ms": latest_ms}
+    assert record_time(row, "en") == {"id": "x", "time": en}
+    assert record_time(row, "zh") == {"id": "x", "time": zh}
+
+
+def test_a_time_that_is_known_is_shown_as_it_is():
+    row = {"id": "x", "time": "1970-01-01T00:00:00.000Z"}
+    assert record_time(row, "en") == row
