@@ -53,10 +53,24 @@ class NfcSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PanelSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """Buttons, lights, buzzer. `trace`: for `sim`, a file that each pin's edge is written to."""
+    """Buttons, lights, buzzer. For `sim`: `trace`, a file that each pin's edge is written to, and
+    `fingers`, a pipe that presses its buttons (see `hardware.panel.twin`)."""
 
     kind: Literal["gpio", "sim", "none"]
     trace: PathText | None = None
+    fingers: PathText | None = None
+
+
+class PowerSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """A vehicle's ignition wire: off for `hold_s`, the unit takes its leave of the gateway, for at most
+    `farewell_s`, and runs `off`."""
+
+    hold_s: Annotated[float, Meta(ge=0.5, le=3600)] = 10.0
+    farewell_s: Annotated[float, Meta(ge=0, le=600)] = 15.0
+    off: Annotated[tuple[PathText, ...], Meta(min_length=1, max_length=16)] = (
+        "systemctl",
+        "poweroff",
+    )
 
 
 class CameraSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +88,7 @@ class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     gps: GpsSection | None = None
     nfc: NfcSection | None = None
     panel: PanelSection = PanelSection("none")
+    power: PowerSection | None = None
     camera: CameraSection = CameraSection("none")
 
     def brokers(self) -> list[Broker]:

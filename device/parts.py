@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from device.config import DeviceConfig, PanelSection
 from device.core import events as ev
+from hardware.errors import HardwareError
 from wire.words import Fault
 
 Put = Callable[[ev.Event], None]
@@ -46,7 +47,7 @@ class Parts:
     """All parts of one unit. A part that the configuration leaves out is not imported either."""
 
     def __init__(self, config: DeviceConfig, folder: Path, put: Put) -> None:
-        self.panel: Display = _panel(config.panel, folder, put)
+        self.panel: Display = _panel(config.panel, config.power is not None, folder, put)
         self._readers: list[Reader] = []
         if config.nfc:
             self._readers.append(_nfc(config.nfc.port, put))
@@ -102,7 +103,7 @@ def fix_event(fix: Any) -> ev.Fix:
     )
 
 
-def _panel(section: PanelSection, folder: Path, put: Put) -> Display:
+def _panel(section: PanelSection, ignition: bool, folder: Path, put: Put) -> Display:
     if section.kind == "none":
         return NoPanel()
     from hardware.panel.panel import ButtonChanged, Panel
@@ -110,19 +111,20 @@ def _panel(section: PanelSection, folder: Path, put: Put) -> Display:
     def told(moved: ButtonChanged) -> None:
         put(ev.ButtonMoved(moved.name, moved.pressed, moved.up_ms))
 
-    return Panel(_factory(section, folder), told)
+    return Panel(_factory(section, folder), told, ignition)
 
 
 def _factory(section: PanelSection, folder: Path) -> Any:
     try:
         if section.kind == "sim":
-            from hardware.panel.twin import mock_factory
+            from hardware.panel.twin import SimFactory
 
-            return mock_factory(folder / section.trace if section.trace else None)
+            paths = (folder / name if name else None for name in (section.trace, section.fingers))
+            return SimFactory(*paths)
         from gpiozero.pins.lgpio import LGPIOFactory
 
         return LGPIOFactory()
-    except (OSError, ImportError) as exc:
+    except (OSError, ImportError, HardwareError) as exc:
         raise Fault(
             f"[panel] kind = {section.kind!r} 无法打开：{exc}；请检查接线与 python3-lgpio，或改为 none",
             f"[panel] kind = {section.kind!r} cannot be opened: {exc}; "

@@ -39,6 +39,7 @@ class Performer:
         link: MqttLink,
         signer: Signer,
         put: Callable[[ev.Event], None],
+        power_off: Callable[[], None],
     ) -> None:
         self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
         self._signer, self._put = signer, put
@@ -58,6 +59,7 @@ class Performer:
             ef.Prune: self._prune,
             ef.BeginLog: self._begin_log,
             ef.Save: self._save,
+            ef.PowerOff: lambda effect: power_off(),
         }
 
     def perform(self, effects: Sequence[ef.Effect]) -> list[ev.Event]:

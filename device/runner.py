@@ -7,10 +7,12 @@ paho's only put events into the inbox.
 import logging
 import random
 import secrets
+import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from device import system
@@ -18,7 +20,7 @@ from device.config import DeviceConfig, journal_path
 from device.core import events as ev
 from device.core.agent import Agent
 from device.core.effects import Effect
-from device.core.station import Identity, Means
+from device.core.station import Identity, Ignition, Means
 from device.inbox import Inbox
 from device.journal.errors import JournalCorrupt, JournalError
 from device.journal.journal import Journal, nothing
@@ -27,12 +29,14 @@ from device.memory import begin_run, end_run, recall
 from device.news import News
 from device.parts import Parts
 from device.performer import Performer
+from wire import topics
 from wire.chain import NoKeys
 
 TICK_S = 0.25
 MEASURE_S = 10.0
 REOPEN_S = 5.0
 REOPEN_PAUSE_S = 0.5
+POWER_OFF_S = 30
 FLOOR_MS = 1_767_225_600_000
 """2026-01-01: no clock is believed that says less."""
 
@@ -54,9 +58,10 @@ class Runner:
         self._identity = Identity(config.unit.id, config.unit.role, system.boot_id(), version)
         self._inbox = Inbox()
         self._parts = Parts(config, path.parent, self._inbox.put)
+        self._powering_off = False
 
     def run(self, stop: threading.Event) -> None:
-        """Works until `stop` is set. A journal found damaged is set aside, and work goes on."""
+        """Works until `stop` is set, or the ignition is off. A damaged journal is set aside meanwhile."""
         unit = self._config.unit
         log.info("unit %s (%s), journal %s", unit.id, unit.role, self._journal_path)
         self._parts.start()
@@ -68,6 +73,8 @@ class Runner:
                     suspect = self._serve(journal, stop)
         finally:
             self._parts.stop()
+        if self._powering_off and self._config.power:
+            _power_off(self._config.power.off)
 
     def _open(self, suspect: bool, stop: threading.Event) -> Journal | None:
         """The journal; while it cannot be opened the panel says so, and no tap is taken."""
@@ -88,10 +95,15 @@ class Runner:
             if isinstance(self._inbox.take(min(left_s, TICK_S)), ev.CardShown):
                 self._parts.panel.signal("storage_failing")
 
+    def _leave(self, stop: threading.Event) -> None:
+        self._powering_off = True
+        stop.set()
+
     def _serve(self, journal: Journal, stop: threading.Event) -> bool:
         """Works on `journal` until `stop`; True when it was found damaged and must be opened anew."""
         try:
-            shift = _Run(self._config, self._identity, journal, self._parts, self._inbox)
+            leave = partial(self._leave, stop)
+            shift = _Run(self._config, self._identity, journal, self._parts, self._inbox, leave)
             shift.work(stop)
         except JournalCorrupt as exc:
             log.error("%s", exc)
@@ -101,6 +113,14 @@ class Runner:
         finally:
             _close(journal)
         return False
+
+
+def _power_off(command: Sequence[str]) -> None:
+    log.warning("ignition is off: %s", " ".join(command))
+    try:
+        subprocess.run(command, check=True, timeout=POWER_OFF_S)
+    except (OSError, subprocess.SubprocessError) as exc:
+        log.error("cannot power off: %s; allow it to this user, or set [power] off", exc)
 
 
 def _close(journal: Journal) -> None:
@@ -120,16 +140,18 @@ class _Run:
         journal: Journal,
         parts: Parts,
         inbox: Inbox,
+        leave: Callable[[], None],
     ) -> None:
         self._journal, self._inbox, self._boot = journal, inbox, identity.boot
+        self._unit = config.unit.id
         self._folder = journal.path.parent
         self._memory = recall(journal, begin_run(journal, identity.boot))
-        self._agent = Agent(identity, self._memory, _means())
+        self._agent = Agent(identity, self._memory, _means(config))
         self._link = MqttLink(
             config.unit.id, config.brokers(), inbox.put, self._agent.will, random.random
         )
         self._performer = Performer(
-            config.unit.id, journal, parts.panel, self._link, NoKeys(), inbox.put
+            config.unit.id, journal, parts.panel, self._link, NoKeys(), inbox.put, leave
         )
         self._measured_s = self._ticked_s = 0.0
         self._news = News()
@@ -146,7 +168,7 @@ class _Run:
                 self._chores(time.monotonic())
             self._finish()
         finally:
-            self._link.stop()
+            self._link.stop((topics.state(self._unit), self._agent.farewell()))
 
     def _tell_of_salvage(self) -> None:
         aside = self._journal.opening.set_aside
@@ -184,11 +206,15 @@ class _Run:
             waiting.extend(self._performer.perform(effects))
 
 
-def _means() -> Means:
+def _means(config: DeviceConfig) -> Means:
+    power = config.power
     return Means(
         jitter=random.random,
         nonce=lambda: secrets.token_hex(16),
         signer=NoKeys(),
         verifier=NoKeys(),
         floor_ms=FLOOR_MS,
+        ignition=Ignition(int(power.hold_s * 1000), int(power.farewell_s * 1000))
+        if power
+        else None,
     )

@@ -12,16 +12,20 @@ from device.core.desk import Desk, Handler
 from device.core.downlink import Downlink
 from device.core.drive import Drive
 from device.core.effects import Effect, Keep, Light, Sync
-from device.core.emergency import Emergency
+from device.core.emergency import SOS_HOLD_MS, Emergency
+from device.core.hands import Hands
 from device.core.keeping import Keeping
 from device.core.moment import Now
 from device.core.parts import Parts
 from device.core.picture import Picture
+from device.core.power import Power
 from device.core.scribe import Scribe
 from device.core.station import Identity, Means, Memory
 from device.core.taps import Taps
 from device.core.timekeeper import Timekeeper
 from device.core.uplink import Uplink
+from device.core.urgent import Urgent
+from device.core.welfare import OFF_HOLD_MS, Welfare
 from device.link.delivery import Delivery
 from wire.orders import UnitConfig
 from wire.records import Boot, Config, Stream
@@ -40,20 +44,36 @@ class Agent:
         self._scribe = scribe = Scribe(identity.boot, clock, picture)
         delivery = Delivery(memory.heads, memory.chain, means.jitter, self._token)
         timekeeper = Timekeeper(clock, scribe)
+        urgent = Urgent(picture, delivery)
         self._drive = drive = Drive(identity.role, clock, scribe, list(memory.open_fixes))
         self._downlink = downlink = Downlink(
-            identity.unit, scribe, picture, delivery, timekeeper, means
+            identity.unit, scribe, picture, delivery, timekeeper, urgent, means
         )
+        emergency = Emergency(scribe, picture, urgent)
+        welfare = Welfare(identity.boot, scribe, picture, urgent)
         self._keeping = Keeping(clock, scribe, picture, delivery)
         self._desks: tuple[Desk, ...] = (
             Parts(scribe, picture),
             self._keeping,
+            urgent,
             timekeeper,
             drive,
-            Taps(identity, scribe, clock, picture),
-            Emergency(scribe, picture, downlink),
+            Taps(identity, scribe, clock, picture, lambda: not delivery.online),
+            emergency,
+            welfare,
+            Hands(
+                pressed={
+                    "sos": [welfare.sign_of_life],
+                    "ack": [downlink.acknowledge_order, welfare.sign_of_life],
+                },
+                held={
+                    ("sos", SOS_HOLD_MS): emergency.sos,
+                    ("ack", OFF_HOLD_MS): welfare.off,
+                },
+            ),
+            Power(means.ignition, scribe, picture, drive, delivery),
             downlink,
-            Uplink(identity, clock, picture, drive, downlink, delivery, self._token),
+            Uplink(identity, clock, picture, drive, urgent, downlink, delivery, self._token),
         )
         self._handlers = _table(self._desks)
         self._recall(memory)
@@ -105,6 +125,10 @@ class Agent:
         """A clean end: nothing kept stays off the medium."""
         return [*self._drive.close(now.up_ms), Sync()]
 
+    def farewell(self) -> bytes:
+        """What the retained state says of a unit that stopped in good order."""
+        return self._picture.will(self._picture.conn)
+
     def will(self, conn: int) -> bytes:
         """The last will for connection `conn`."""
         return self._picture.will(conn)
@@ -117,7 +141,7 @@ class Agent:
         applied = self._scribe.write(
             Config, now.up_ms, version=self._picture.config, outcome="applied"
         )
-        return [Keep(applied), Light(bool(self._picture.alarms))]
+        return [Keep(applied), Light(self._picture.troubled)]
 
 
 def _table(desks: tuple[Desk, ...]) -> dict[type, list[Handler]]:

@@ -14,6 +14,7 @@ from device.core.picture import Picture
 from device.core.scribe import Scribe
 from device.core.station import Means
 from device.core.timekeeper import Timekeeper
+from device.core.urgent import Urgent
 from device.link.delivery import Delivery
 from wire import codec, topics
 from wire.batch import BadPayload
@@ -37,9 +38,11 @@ class Downlink(Desk):
         picture: Picture,
         delivery: Delivery,
         timekeeper: Timekeeper,
+        urgent: Urgent,
         means: Means,
     ) -> None:
-        self._unit, self._means, self._timekeeper = unit, means, timekeeper
+        self._unit, self._means = unit, means
+        self._timekeeper, self._urgent = timekeeper, urgent
         self._scribe, self._picture, self._delivery = scribe, picture, delivery
         self._pending: ConfigMessage | None = None
         self._complained: set[bytes] = set()
@@ -156,7 +159,7 @@ class Downlink(Desk):
         record = self._scribe.write(
             Order, now.up_ms, id=order.id, outcome=outcome, what=order.what, why=why
         )
-        self._picture.urgent(record)
+        self._urgent.add(record)
         if outcome != "received" or order.what in UNATTENDED:
             return [Keep(record)]
         self._picture.order = order.id
@@ -174,11 +177,11 @@ class Downlink(Desk):
             return "expired", None
         return "received", None
 
-    def acknowledge_order(self, up_ms: int) -> list[Effect]:
+    def acknowledge_order(self, now: Now) -> list[Effect]:
         """Somebody at the box pressed the acknowledge button."""
         order, self._picture.order = self._picture.order, None
         if order is None:
             return []
-        record = self._scribe.write(Order, up_ms, id=order, outcome="acknowledged", why=None)
-        self._picture.urgent(record)
+        record = self._scribe.write(Order, now.up_ms, id=order, outcome="acknowledged", why=None)
+        self._urgent.add(record)
         return [Keep(record)]

@@ -13,8 +13,15 @@ Pattern = Literal[
     "duplicate",
     "unknown",
     "refused",
+    "stored_offline",
+    "duty_accepted",
     "order_received",
     "sos_sent",
+    "sos_heard",
+    "welfare_warning",
+    "signed_off",
+    "powering_off",
+    "part_broken",
     "storage_failing",
 ]
 
@@ -96,6 +103,10 @@ class BeginLog(Struct, frozen=True):
     stream: Stream
 
 
+class PowerOff(Struct, frozen=True):
+    """Stop in good order, and have the machine power off."""
+
+
 class Save(Struct, frozen=True):
     """Keep a setting, on the medium before anything after it is done."""
 
@@ -115,5 +126,6 @@ Effect = (
     | Acknowledge
     | Prune
     | BeginLog
+    | PowerOff
     | Save
 )

@@ -75,7 +75,7 @@ class Keeping(Desk):
         over = self._scribe.write(
             Alarm, now.up_ms, alarm="storage", what=what, part="journal", active=False
         )
-        return [Keep(over), Light(bool(self._picture.alarms))]
+        return [Keep(over), Light(self._picture.troubled)]
 
     def _keep_failed(self, failed: ev.KeepFailed, now: Now) -> list[Effect]:
         del now

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from device.core.desk import Desk, Handler
-from device.core.effects import Effect, Keep, Light
+from device.core.effects import Effect, Keep, Light, Signal
 from device.core.events import Fix, Measured, PartSpoke
 from device.core.moment import Now
 from device.core.picture import Picture
@@ -32,7 +32,8 @@ class Parts(Desk):
         alarm = self._scribe.write(
             Alarm, now.up_ms, alarm="part", what=spoke.word[:500], part=spoke.part, active=broken
         )
-        return [Keep(alarm), Light(bool(self._picture.alarms))]
+        sound = [Signal("part_broken")] if broken else []
+        return [Keep(alarm), *sound, Light(self._picture.troubled)]
 
     def _fix(self, fix: Fix, now: Now) -> list[Effect]:
         del now

@@ -17,7 +17,9 @@ POS_REST_MS = 10_000
 FIX_FRESH_MS = 30_000
 """An older fix is no position of now, and is left out."""
 
-URGENT_KEPT = 8
+SILENT = ("duress",)
+"""Alarms of which the box itself must show nothing."""
+
 LINE, MAX_CREW, MAX_ALARMS = 500, 64, 32
 """What `wire.live.State` allows: beyond it the gateway would refuse the whole picture."""
 
@@ -34,7 +36,6 @@ class Picture:
         self._fix: Fix | None = None
         self._parts: dict[str, str] = {}
         self._alarms: dict[str, str] = {}
-        self._urgent: list[AnyRecord] = []
         self._measured = Measured(None, None, None)
         self._broker = ""
         self._changed = False
@@ -45,6 +46,11 @@ class Picture:
     def alarms(self) -> Mapping[str, str]:
         """What is wrong now: a name each, and a line for people."""
         return self._alarms
+
+    @property
+    def troubled(self) -> bool:
+        """Whether the red light shall be on."""
+        return any(name not in SILENT for name in self._alarms)
 
     def connected(self, conn: int, broker: str) -> None:
         """A fresh connection: the whole picture is due."""
@@ -77,11 +83,6 @@ class Picture:
         self._changed |= news
         return news
 
-    def urgent(self, record: AnyRecord) -> None:
-        """A record that must not wait behind a backlog."""
-        self._urgent = [*self._urgent, record][-URGENT_KEPT:]
-        self._changed = True
-
     def measured(self, measured: Measured) -> None:
         self._measured = measured
 
@@ -90,11 +91,12 @@ class Picture:
         fix = self._fix
         return fix if fix and up_ms - fix.up_ms <= FIX_FRESH_MS else None
 
-    def state_due(self, up_ms: int) -> bool:
-        """Whether `state` should go out now; asking marks it as sent."""
+    def state_due(self, up_ms: int, pressing: bool = False) -> bool:
+        """Whether `state` should go out now, `pressing` in any case; asking marks it as sent."""
         since_ms = None if self._state_ms is None else up_ms - self._state_ms
         due = (
-            since_ms is None
+            pressing
+            or since_ms is None
             or since_ms >= STATE_EVERY_MS
             or (self._changed and since_ms >= STATE_MIN_MS)
         )
@@ -113,9 +115,14 @@ class Picture:
         return due
 
     def state(
-        self, up_ms: int, at_ms: int | None, clock: ClockSource, queue: dict[str, int]
+        self,
+        up_ms: int,
+        at_ms: int | None,
+        clock: ClockSource,
+        queue: dict[str, int],
+        urgent: list[AnyRecord],
     ) -> State:
-        """The whole picture at `up_ms`."""
+        """The whole picture at `up_ms`; `urgent` rides along."""
         return State(
             v=1,
             unit=self._unit,
@@ -129,7 +136,7 @@ class Picture:
             crew=self.crew[-MAX_CREW:],
             order=self.order,
             alarms=list(self._alarms.values())[-MAX_ALARMS:],
-            urgent=list(self._urgent),
+            urgent=urgent,
             queue=queue,
             config=self.config,
             version=self._version,

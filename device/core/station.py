@@ -71,11 +71,22 @@ class Memory(Struct, frozen=True):
     notes: Notes = Notes()
 
 
+class Ignition(Struct, frozen=True):
+    """Off for `hold_ms`, the unit takes its leave; after at most `farewell_ms` more it powers off."""
+
+    hold_ms: int
+    farewell_ms: int
+
+
 class Means(Struct, frozen=True):
-    """What the core cannot make itself: chance, keys, and the date below which no clock is believed."""
+    """What the core cannot make itself: chance, keys, the date below which no clock is believed.
+
+    `ignition`: None where no wire tells of it.
+    """
 
     jitter: Callable[[], float]
     nonce: Callable[[], str]
     signer: Signer
     verifier: Verifier
     floor_ms: int
+    ignition: Ignition | None = None

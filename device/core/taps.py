@@ -1,6 +1,6 @@
 """A card at the reader: a check-in at a checkpoint, signing on or off in a vehicle."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -8,14 +8,14 @@ from msgspec import Struct
 from device.core.checkin import SOUNDS, Repeats, Roster, Verdict
 from device.core.clock import ClockKeeper
 from device.core.desk import Desk, Handler
-from device.core.effects import Effect, Keep, Save, Signal
+from device.core.effects import Effect, Keep, Pattern, Save, Signal
 from device.core.events import CardShown, KeepFailed
 from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.scribe import Scribe
 from device.core.station import Identity, Memory
 from wire.orders import UnitConfig
-from wire.records import Checkin, Crew
+from wire.records import Checkin, Crew, Result
 
 
 class _Crew(Struct):
@@ -28,10 +28,16 @@ class Taps(Desk):
     """Judges cards. The first effect of a tap is always its record, the second its sound."""
 
     def __init__(
-        self, identity: Identity, scribe: Scribe, clock: ClockKeeper, picture: Picture
+        self,
+        identity: Identity,
+        scribe: Scribe,
+        clock: ClockKeeper,
+        picture: Picture,
+        offline: Callable[[], bool],
     ) -> None:
         self._role, self._boot = identity.role, identity.boot
         self._scribe, self._clock, self._picture = scribe, clock, picture
+        self._offline = offline
         self._config = UnitConfig()
         self._roster = Roster(None)
         self._repeats = Repeats()
@@ -71,7 +77,7 @@ class Taps(Desk):
         if again == verdict.result:
             return [Signal("duplicate" if again == "accepted" else SOUNDS[again])]
         self._repeats.remember(card.uid, card.up_ms, verdict.result)
-        sound = Signal(SOUNDS[verdict.result])
+        sound = Signal(self._sound(verdict.result))
         if self._role == "vehicle":
             return self._crew(card, verdict, sound)
         record = self._scribe.write(
@@ -85,6 +91,10 @@ class Taps(Desk):
             result=verdict.result,
         )
         return [Keep(record), sound]
+
+    def _sound(self, result: Result) -> Pattern:
+        stored = result == "accepted" and self._offline()
+        return "stored_offline" if stored else SOUNDS[result]
 
     def _crew(self, card: CardShown, verdict: Verdict, sound: Signal) -> list[Effect]:
         person = verdict.person

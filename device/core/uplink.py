@@ -13,6 +13,7 @@ from device.core.effects import Effect, Publish
 from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.station import Identity
+from device.core.urgent import Urgent
 from device.link.delivery import Delivery
 from wire import topics
 
@@ -26,12 +27,14 @@ class Uplink(Desk):
         clock: ClockKeeper,
         picture: Picture,
         drive: Drive,
+        urgent: Urgent,
         downlink: Downlink,
         delivery: Delivery,
         token: Callable[[], int],
     ) -> None:
         self._id, self._clock, self._picture = identity, clock, picture
-        self._drive, self._downlink, self._delivery = drive, downlink, delivery
+        self._drive, self._urgent = drive, urgent
+        self._downlink, self._delivery = downlink, delivery
         self._token = token
         self._state_token: int | None = None
 
@@ -70,7 +73,8 @@ class Uplink(Desk):
 
     def _live(self, now: Now) -> list[Effect]:
         effects: list[Effect] = []
-        if self._state_token is None and self._picture.state_due(now.up_ms):
+        pressing = self._urgent.pressing(now.up_ms)
+        if (pressing or self._state_token is None) and self._picture.state_due(now.up_ms, pressing):
             effects.append(self._state(now))
         if self._delivery.hello_due(now.up_ms):
             effects.append(self._downlink.hello(self._id.boot, self._token()))
@@ -83,7 +87,9 @@ class Uplink(Desk):
     def _state(self, now: Now) -> Publish:
         stamp = self._clock.stamp(now.up_ms)
         queue = self._delivery.queue()
-        state = self._picture.state(now.up_ms, stamp.at_ms, stamp.clock, queue)
+        state = self._picture.state(
+            now.up_ms, stamp.at_ms, stamp.clock, queue, self._urgent.records()
+        )
         self._state_token = self._token()
         payload = msgspec.json.encode(state)
         self._delivery.counted(self._state_token, len(payload), now.up_ms)

@@ -133,12 +133,22 @@ class Delivery:
         """Whether the gateway is known to listen; else the backlog is held."""
         return self._heard or any(state.online for state in self._workers.values())
 
+    @property
+    def online(self) -> bool:
+        """Whether what is kept now will be with the gateway in a moment."""
+        return self._up and self.gateway_here
+
     def queue(self) -> dict[str, int]:
         """Records per stream that the gateway has not acknowledged."""
         depth: dict[str, int] = dict.fromkeys(STREAMS, 0)
         for flow in self._flows.values():
             depth[flow.stream] += flow.waiting()
         return depth
+
+    def has_arrived(self, stream: Stream, log: str, seq: int) -> bool:
+        """Whether the gateway has acknowledged a record; so it has where the log is no longer kept."""
+        flow = self._flows.get((stream, log))
+        return flow is None or seq < flow.next
 
     def heads(self) -> list[LogHead]:
         """What a hello says: every log with rows left, and the current ones; oldest first."""

@@ -1,8 +1,9 @@
 """Buttons, lights and buzzer over gpiozero, with a pin factory passed in. Nothing here waits.
 
-Wiring (BCM numbers): a button closes its pin to ground (internal pull-up); lights and buzzer are
-driven high, the buzzer being an active one. What gpiozero cannot do: debounce on its mock pins, so
-that contacts are reported as they are and judged above. Do not fork after pins exist.
+Wiring (BCM numbers): a button closes its pin to ground (internal pull-up), and so does the ignition
+through an optocoupler; lights and buzzer are driven high, the buzzer being an active one. What gpiozero
+cannot do: debounce on its mock pins, so that contacts are reported as they are and judged above. Do not
+fork after pins exist.
 """
 
 import threading
@@ -15,7 +16,8 @@ import msgspec
 
 from hardware.panel.patterns import PATTERNS, Step, Steps
 
-BUTTON_PINS = {"sos": 5, "ack": 6}
+BUTTON_PINS = {"sos": 17, "ack": 27}
+IGNITION_PIN = 22
 GAP_S = 0.03
 BUZZER_PIN, GREEN_PIN, RED_PIN = 18, 23, 24
 
@@ -28,19 +30,27 @@ class ButtonChanged(msgspec.Struct, frozen=True):
     up_ms: int
 
 
+def _up_ms() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
 class Panel:
     """The panel's pins. `put` gets button events from gpiozero's threads.
 
     `signal` switches the first step's pins before it returns; a thread of the panel plays the rest. A
-    signal that is still sounding gives way to the next after a short silence.
+    signal that is still sounding gives way to the next after a short silence. With `ignition` its
+    contact is a button too, and told of once at the start, as nobody may touch it for hours.
     """
 
-    def __init__(self, factory: Any, put: Callable[[ButtonChanged], None]) -> None:
+    def __init__(
+        self, factory: Any, put: Callable[[ButtonChanged], None], ignition: bool = False
+    ) -> None:
         self._factory = factory
         self._buzzer = gpiozero.DigitalOutputDevice(BUZZER_PIN, pin_factory=factory)
         self._green = gpiozero.DigitalOutputDevice(GREEN_PIN, pin_factory=factory)
         self._red = gpiozero.DigitalOutputDevice(RED_PIN, pin_factory=factory)
-        self._buttons = [self._button(name, pin, factory, put) for name, pin in BUTTON_PINS.items()]
+        inputs = BUTTON_PINS | ({"ignition": IGNITION_PIN} if ignition else {})
+        self._buttons = [self._button(name, pin, factory, put) for name, pin in inputs.items()]
         self._trouble = False
         self._lock = threading.Condition()
         self._rest: Steps = ()
@@ -48,6 +58,8 @@ class Panel:
         self._stopped = False
         self._thread = threading.Thread(target=self._play, name="panel", daemon=True)
         self._thread.start()
+        if ignition:
+            put(ButtonChanged("ignition", bool(self._buttons[-1].value), _up_ms()))
 
     @staticmethod
     def _button(
@@ -56,8 +68,7 @@ class Panel:
         button = gpiozero.DigitalInputDevice(pin, pull_up=True, pin_factory=factory)
 
         def told(pressed: bool) -> None:
-            up_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-            put(ButtonChanged(name, pressed, up_ms))
+            put(ButtonChanged(name, pressed, _up_ms()))
 
         button.when_activated = lambda: told(True)
         button.when_deactivated = lambda: told(False)

@@ -1,6 +1,13 @@
-"""What each signal sounds and looks like: different enough to be told apart in traffic, by ear alone."""
+"""What each signal sounds and looks like: told apart by ear alone, and by eye alone.
+
+The buzzer's rhythm names the signal, and so does the lights' rhythm by itself. Good news is green and
+short, bad news red and long, and what wants a hand at the box alternates between the two.
+"""
 
 import msgspec
+
+SHORT_S, LONG_S, PAUSE_S = 0.09, 0.4, 0.1
+"""A long beep is four short ones; no pause within a signal is longer than its own short beep's worth."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -15,20 +22,49 @@ class Step(msgspec.Struct, frozen=True):
 Steps = tuple[Step, ...]
 
 
-def _beeps(
-    count: int, on_s: float, off_s: float, *, green: bool = False, red: bool = False
-) -> Steps:
-    on = Step(on_s, sound=True, green=green, red=red)
-    return (on, Step(off_s, green=green, red=red)) * count
+class Rhythm(msgspec.Struct, frozen=True):
+    """A signal in Morse's manner: `beeps` of `.` and `-`, each with its light in `lights` (`g`, `r`, `b`oth).
+
+    `glow`: the light that stays for a while after the last beep.
+    """
+
+    beeps: str
+    lights: str
+    glow: str = ""
 
 
-PATTERNS: dict[str, Steps] = {
-    "accepted": (Step(0.12, sound=True, green=True), Step(0.6, green=True)),
-    "duplicate": _beeps(2, 0.06, 0.08, green=True),
-    "unknown": _beeps(3, 0.15, 0.12, green=True, red=True),
-    "refused": (Step(0.9, sound=True, red=True), Step(0.4, red=True)),
-    "order_received": _beeps(4, 0.08, 0.08, green=True),
-    "sos_sent": _beeps(3, 0.3, 0.15, red=True),
-    "storage_failing": _beeps(6, 0.08, 0.05, red=True),
+RHYTHMS = {
+    "accepted": Rhythm(".", "g", glow="g"),
+    "stored_offline": Rhythm(".-", "gg", glow="g"),
+    "duplicate": Rhythm("..", "gg"),
+    "duty_accepted": Rhythm("...", "ggg", glow="g"),
+    "unknown": Rhythm("--", "bb"),
+    "refused": Rhythm("---", "rrr", glow="r"),
+    "order_received": Rhythm("....", "grgr"),
+    "sos_sent": Rhythm("...---...", "rrrrrrrrr"),
+    "sos_heard": Rhythm("-.-", "grg", glow="g"),
+    "welfare_warning": Rhythm(".-.-.-", "brbrbr"),
+    "signed_off": Rhythm("-.", "gg"),
+    "powering_off": Rhythm("-..", "ggr"),
+    "part_broken": Rhythm("-...", "rggg"),
+    "storage_failing": Rhythm("......", "rrrrrr", glow="r"),
 }
-"""Accepted: one short beep. Duplicate: two quick ones. Unknown: three, both lights. Refused: one long."""
+"""Every signal of the box. The first light comes with the first beep, and the tap's beep is the first."""
+
+GLOW_S = 0.6
+
+
+def steps(rhythm: Rhythm) -> Steps:
+    """What the pins do, one after another; the lights are dark in the pauses, so that they can be counted."""
+    played: list[Step] = []
+    for beep, light in zip(rhythm.beeps, rhythm.lights, strict=True):
+        played.append(_lit(LONG_S if beep == "-" else SHORT_S, True, light))
+        played.append(Step(PAUSE_S))
+    return (*played, _lit(GLOW_S, False, rhythm.glow)) if rhythm.glow else tuple(played)
+
+
+def _lit(for_s: float, sound: bool, light: str) -> Step:
+    return Step(for_s, sound, green=light in ("g", "b"), red=light in ("r", "b"))
+
+
+PATTERNS: dict[str, Steps] = {name: steps(rhythm) for name, rhythm in RHYTHMS.items()}

@@ -57,9 +57,12 @@ class Stage:
         self.journal = Journal.open(folder / "journal.db")
         self.panel, self.link, self.inbox = FakePanel(), FakeLink(), []
         self.performer = Performer(
-            "car-1", self.journal, self.panel, self.link, NoKeys(), self.inbox.append
+            "car-1", self.journal, self.panel, self.link, NoKeys(), self.inbox.append, self.leave
         )
         self.perform = self.performer.perform
+
+    def leave(self):
+        self.left = True
 
     def kept(self, stream="event"):
         return [decode_record(raw) for _, _, _, raw in self.journal.iterate(stream)]

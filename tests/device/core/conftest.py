@@ -64,7 +64,7 @@ class Journal:
 class Unit:
     """An agent and its runner: `happen` feeds an event; what came of it is in the lists."""
 
-    def __init__(self, role="checkpoint", journal=None, saved=None, **memory):
+    def __init__(self, role="checkpoint", journal=None, saved=None, ignition=None, **memory):
         self.journal = journal or Journal()
         self.journal.saved |= saved or {}
         self.up_ms, self.wall_ms = 1_000, 0
@@ -79,7 +79,9 @@ class Unit:
             **memory,
         )
         keys = chain.NoKeys()
-        means = Means(lambda: 0.5, lambda: f"{next(nonces):032x}", keys, keys, UTC0 - 86_400_000)
+        means = Means(
+            lambda: 0.5, lambda: f"{next(nonces):032x}", keys, keys, UTC0 - 86_400_000, ignition
+        )
         self.agent = Agent(Identity("v-1", role, "9c1b22f0", "0.4.0"), memory, means)
         self._waiting = deque()
         self._perform(self.agent.start(memory, self.now))

@@ -9,10 +9,24 @@ from wire.orders import Badge, ConfigMessage, UnitConfig
 from wire.records import Alarm, Checkin, Crew
 
 
+def test_with_gateway_and_broker_there_it_sounds_accepted(checkpoint):
+    checkpoint.link()
+    checkpoint.tap()
+    checkpoint.happen(ev.LinkDown(1, "cable"))
+    checkpoint.tap("04a1b2c7")
+    assert checkpoint.signals == ["accepted", "stored_offline"]
+
+
+def test_a_broker_without_a_gateway_is_offline_too(checkpoint):
+    checkpoint.happen(ev.LinkUp(1, "broker:8883"))
+    checkpoint.tap()
+    assert checkpoint.signals == ["stored_offline"]
+
+
 @pytest.mark.parametrize(
     ("uid", "person", "result", "sound"),
     [
-        ("04a1b2c3", "p-1", "accepted", "accepted"),
+        ("04a1b2c3", "p-1", "accepted", "stored_offline"),
         ("04a1b2c4", "p-2", "revoked", "refused"),
         ("04a1b2c5", "p-3", "expired", "refused"),
         ("04a1b2c6", "p-4", "expired", "refused"),
@@ -60,7 +74,7 @@ def test_the_same_badge_again_beeps_and_is_not_recorded(checkpoint):
     assert len(checkpoint.kept(Checkin)) == 1
     checkpoint.tap(at_ms=20_000)
     assert len(checkpoint.kept(Checkin)) == 2
-    assert checkpoint.signals == ["accepted", "duplicate", "duplicate", "accepted"]
+    assert checkpoint.signals == ["stored_offline", "duplicate", "duplicate", "stored_offline"]
 
 
 def test_a_refused_badge_again_is_refused_again(checkpoint):
@@ -121,7 +135,7 @@ class TestJournalFails:
         failing.journal.broken = None
         failing.tap(at_ms=11_000)
         assert [record.up_ms for record in failing.kept(Checkin)] == [11_000]
-        assert failing.signals == ["storage_failing", "accepted"]
+        assert failing.signals == ["storage_failing", "stored_offline"]
 
     def test_the_state_says_so_and_recovery_ends_it_with_a_record(self, failing):
         failing.link()
@@ -158,13 +172,13 @@ class TestCrew:
             ("p-1", "off", "accepted"),
         ]
         assert vehicle.kept(Checkin) == []
-        assert vehicle.signals == ["accepted"] * 3
+        assert vehicle.signals == ["stored_offline"] * 3
 
     def test_tapped_twice_by_mistake_stays_on(self, vehicle):
         vehicle.tap(at_ms=10_000)
         vehicle.tap(at_ms=12_000)
         assert vehicle.journal.saved["crew"] == {"crew": ["p-1"]}
-        assert vehicle.signals == ["accepted", "duplicate"]
+        assert vehicle.signals == ["stored_offline", "duplicate"]
 
     @pytest.mark.parametrize("uid", ["04a1b2c4", "04a1b2c5", "04ffffff"])
     def test_who_may_not_is_recorded_and_not_aboard(self, vehicle, uid):
@@ -218,7 +232,7 @@ def test_a_tap_is_recorded_with_where_the_unit_is(checkpoint):
 def test_a_failed_fix_is_no_failed_tap(vehicle):
     vehicle.happen(ev.KeepFailed(None, "full"))
     vehicle.tap()
-    assert vehicle.signals == ["storage_failing", "accepted"]
+    assert vehicle.signals == ["storage_failing", "stored_offline"]
 
 
 def test_a_badge_that_the_new_roster_knows_is_no_repeat(bare):
@@ -229,4 +243,4 @@ def test_a_badge_that_the_new_roster_knows_is_no_repeat(bare):
         ("unknown", None),
         ("accepted", "p-1"),
     ]
-    assert bare.signals == ["unknown", "accepted"]
+    assert bare.signals == ["unknown", "stored_offline"]

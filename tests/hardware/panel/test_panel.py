@@ -7,10 +7,19 @@ import pytest
 from gpiozero.exc import PinInvalidPin
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
+from hardware.errors import HardwareError
 from hardware.panel import panel as panel_module
-from hardware.panel.panel import BUTTON_PINS, BUZZER_PIN, GREEN_PIN, RED_PIN, ButtonChanged, Panel
+from hardware.panel.panel import (
+    BUTTON_PINS,
+    BUZZER_PIN,
+    GREEN_PIN,
+    IGNITION_PIN,
+    RED_PIN,
+    ButtonChanged,
+    Panel,
+)
 from hardware.panel.patterns import PATTERNS, Step
-from hardware.panel.twin import TracedFactory, mock_factory
+from hardware.panel.twin import SimFactory, fingers
 
 NAMES = {f"GPIO{BUZZER_PIN}": "sound", f"GPIO{GREEN_PIN}": "green", f"GPIO{RED_PIN}": "red"}
 WAIT_S = 20
@@ -18,7 +27,9 @@ LONG = 600.0
 
 
 class Edges(MockFactory):
-    """Mock pins that tell each edge to a queue."""
+    """Mock pins that tell each edge to a queue; `grounded` are closed from outside, whatever their pull."""
+
+    grounded = ()
 
     def __init__(self):
         self.queue = queue.Queue()
@@ -29,6 +40,11 @@ class Edges(MockFactory):
 
 
 class Told(MockPWMPin):
+    def _set_pull(self, value):
+        super()._set_pull(value)
+        if self.info.name in self.factory.grounded:
+            self._state = False
+
     def _set_state(self, value):
         before = self._state
         super()._set_state(value)
@@ -94,10 +110,12 @@ def test_a_pattern_is_played_step_by_step_and_ends_dark(panel, pins, patterns):
 
 def test_the_beeps_of_a_real_pattern_can_be_counted(panel, pins):
     panel.signal("order_received")
-    told = []
-    while ("green", False) not in told:
-        told.append(pins.queue.get(timeout=WAIT_S))
+    told = edges(pins, 16)
     assert told.count(("sound", True)) == told.count(("sound", False)) == 4
+    assert [edge for edge in told if edge[1] and edge[0] != "sound"] == [
+        ("green", True),
+        ("red", True),
+    ] * 2
 
 
 def test_a_new_pattern_takes_the_place_of_a_running_one(panel, pins, patterns):
@@ -222,7 +240,7 @@ class TestClose:
 class TestTrace:
     def test_each_edge_is_a_line_at_once(self, tmp_path):
         path = tmp_path / "trace.jsonl"
-        panel = Panel(mock_factory(path), print)
+        panel = Panel(SimFactory(path), print)
         panel.signal("accepted")
         rows = [json.loads(line) for line in path.read_text("ascii").splitlines()]
         shown = [(row["pin"], row["value"]) for row in rows if row["pin"] in NAMES]
@@ -236,14 +254,67 @@ class TestTrace:
     def test_a_trace_is_added_to(self, tmp_path):
         path = tmp_path / "trace.jsonl"
         path.write_text("{}\n", "ascii")
-        factory = TracedFactory(path)
+        factory = SimFactory(path)
         factory.edge("GPIO18", 1)
         factory.close()
         assert len(path.read_text("ascii").splitlines()) == 2
 
     def test_without_a_path_nothing_is_written(self, tmp_path):
-        factory = mock_factory(None)
-        assert not isinstance(factory, TracedFactory)
+        factory = SimFactory()
+        factory.edge("GPIO18", 1)
         with pytest.raises(PinInvalidPin):
             factory.pin(99)
         assert list(tmp_path.iterdir()) == []
+
+
+class TestFingers:
+    @pytest.fixture
+    def pipe(self, tmp_path, heard):
+        path = tmp_path / "fingers"
+        panel = Panel(SimFactory(fingers=path), heard.put, ignition=True)
+        assert heard.get(timeout=WAIT_S).name == "ignition"
+        yield path
+        panel.close()
+
+    def test_whoever_writes_presses(self, pipe, heard):
+        for contact, move in [("sos", "down"), ("sos", "up"), ("ignition", "down")]:
+            fingers(pipe, contact, move)
+        moves = [heard.get(timeout=WAIT_S) for _ in range(3)]
+        assert [(m.name, m.pressed) for m in moves] == [
+            ("sos", True),
+            ("sos", False),
+            ("ignition", True),
+        ]
+
+    @pytest.mark.parametrize(
+        "line", [b"\n", b"sos\n", b"nose down\n", b"sos sideways\n", b"\xff\n"]
+    )
+    def test_nonsense_moves_nothing(self, pipe, heard, line):
+        with pipe.open("wb", buffering=0) as written:
+            written.write(line)
+        fingers(pipe, "ack", "down")
+        assert heard.get(timeout=WAIT_S).name == "ack"
+
+    def test_a_file_in_its_place_is_left_alone(self, tmp_path):
+        path = tmp_path / "fingers"
+        path.write_text("mine")
+        with pytest.raises(HardwareError, match="no pipe"):
+            SimFactory(fingers=path)
+        assert path.read_text() == "mine"
+
+    def test_nobody_there(self, tmp_path):
+        with pytest.raises(OSError, match="fingers"):
+            fingers(tmp_path / "fingers", "sos", "down")
+
+
+class TestIgnition:
+    @pytest.mark.parametrize("on", [True, False])
+    def test_it_is_told_of_at_the_start(self, pins, heard, on):
+        pins.grounded = (f"GPIO{IGNITION_PIN}",) if on else ()
+        panel = Panel(pins, heard.put, ignition=True)
+        told = heard.get(timeout=WAIT_S)
+        panel.close()
+        assert (told.name, told.pressed) == ("ignition", on)
+
+    def test_without_the_wire_it_is_not(self, panel, heard):
+        assert heard.empty()

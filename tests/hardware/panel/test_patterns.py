@@ -1,6 +1,6 @@
 """The signals can be told apart by ear alone, and each begins with something to notice."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import get_args
 
 import pytest
@@ -20,10 +20,37 @@ def test_every_pattern_that_the_core_names_is_there():
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(PATTERNS, 2)))
 def test_every_two_differ_by_ear(one, other):
-    """In the number of beeps, or in their length by half at least."""
+    """In the number of beeps, or one beep is longer by half at least than its counterpart."""
     first, second = beeps(one), beeps(other)
-    short, long = sorted((first[0], second[0]))
-    assert len(first) != len(second) or long >= 1.5 * short
+    pairs = [sorted(pair) for pair in zip(first, second, strict=False)]
+    assert len(first) != len(second) or any(long >= 1.5 * short for short, long in pairs)
+
+
+def lights(name):
+    """How a pattern looks: colours and lengths of its flashes, in ms."""
+    return [
+        (step.green, step.red, round(step.for_s * 1000))
+        for step in PATTERNS[name]
+        if step.green or step.red
+    ]
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(PATTERNS, 2)))
+def test_every_two_differ_by_eye(one, other):
+    """In the number of flashes, in a colour, or one is longer by half at least than its counterpart."""
+    first, second = lights(one), lights(other)
+    assert len(first) != len(second) or any(
+        a[:2] != b[:2] or max(a[2], b[2]) >= 1.5 * min(a[2], b[2])
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_flashes_and_beeps_can_be_counted(name):
+    """Between two beeps, and two flashes of one, there is silence and darkness."""
+    for step, following in pairwise(PATTERNS[name]):
+        if step.sound:
+            assert not (following.sound or following.green or following.red)
 
 
 @pytest.mark.parametrize("name", PATTERNS)
@@ -32,7 +59,7 @@ def test_each_begins_with_a_beep_and_a_light_and_is_short(name):
     assert first.sound
     assert first.green or first.red
     assert all(step.for_s > 0 for step in PATTERNS[name])
-    assert sum(step.for_s for step in PATTERNS[name]) <= 2.0
+    assert sum(step.for_s for step in PATTERNS[name]) <= 3.0
 
 
 def test_good_news_is_green_and_bad_news_is_red():
