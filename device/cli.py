@@ -27,6 +27,7 @@ def add_commands(commands: Commands) -> None:
     """Declares the room's commands."""
     words = Words("运行本单元，直到收到停止信号", "run this unit until it is told to stop")
     _config(commands, commands.add("run", words, f"xunkong device run --config {CONFIG}", run))
+    _selftest_command(commands)
     _journal_commands(commands)
     gps = commands.group("gps", Words("定位", "positions"))
     decode = gps.add(
@@ -37,6 +38,17 @@ def add_commands(commands: Commands) -> None:
     )
     decode.add_argument("file", type=Path, help=gps.say("录制文件", "the recording"))
     _json(gps, decode)
+
+
+def _selftest_command(commands: Commands) -> None:
+    words = Words("自检：逐个部件测试，能否上岗", "try each part; is the unit fit for duty?")
+    parser = commands.add(
+        "selftest", words, f"xunkong device selftest --config {CONFIG} --no-touch", selftest
+    )
+    _config(commands, parser)
+    said = commands.say("无人在场：不要求刷卡、按键", "nobody is there to tap and to press")
+    parser.add_argument("--no-touch", action="store_true", help=said)
+    _json(commands, parser)
 
 
 def _journal_commands(commands: Commands) -> None:
@@ -78,6 +90,13 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     runner.run(stop)
     return 0
+
+
+def selftest(args: argparse.Namespace) -> int:
+    """Tries each configured part. 1 when the unit is not fit for duty."""
+    from device.selftest.run import selftest as run_selftest
+
+    return run_selftest(args.config, load(args.config), not args.no_touch, args.json, args.language)
 
 
 @contextmanager

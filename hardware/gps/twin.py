@@ -1,7 +1,7 @@
 """A simulated GPS module: plays a recorded NMEA byte log through a pseudo-terminal.
 
-What it cannot do: take commands, keep to a baud rate (an epoch comes in one burst), or show where in a
-burst of the recording its pauses were.
+What it cannot do: take commands, take a UART's time for its bytes (an epoch comes in one burst), or show
+where in a burst of the recording its pauses were.
 """
 
 import re
@@ -42,7 +42,8 @@ class GpsTwin:
 
     `restamp` puts the present date and time into the sentences that have one, so that an old recording
     is a live receiver. `sent` is told of every burst as it goes out, from the twin's thread, which owns
-    the playing; `plug` and `unplug` may be called from any thread.
+    the playing. At another rate than `baud` the reader gets noise (None: any rate will do). `plug` and
+    `unplug` may be called from any thread.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class GpsTwin:
         restamp: bool = False,
         now_utc_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         sent: Callable[[bytes], None] = lambda data: None,
+        baud: int | None = None,
     ) -> None:
         data = recording if isinstance(recording, bytes) else Path(recording).read_bytes()
         self._bursts = bursts(data)
         self._loop, self._rate, self._restamp, self._now = loop, rate, restamp, now_utc_ms
-        self._sent = sent
+        self._sent, self._baud = sent, baud
         self._stamp_ms = 0
         self._line = SerialLine(plugged=False)
         self._stop = threading.Event()
@@ -101,15 +103,23 @@ class GpsTwin:
             for burst in self._bursts:
                 data = self._stamped(burst.data) if self._restamp else burst.data
                 self._sent(data)
-                self._line.write(data)
+                self._line.write(data if self._heard_right() else _misread(data))
                 if self._stop.wait(burst.pause_s / self._rate):
                     return
             playing = self._loop
         self.ended.set()
 
+    def _heard_right(self) -> bool:
+        return self._baud is None or self._line.baud() == self._baud
+
     def _stamped(self, data: bytes) -> bytes:
         self._stamp_ms = max(self._now(), self._stamp_ms + STEP_MS) // STEP_MS * STEP_MS
         return restamped(data, self._stamp_ms)
+
+
+def _misread(data: bytes) -> bytes:
+    """What a UART at another rate makes of it: as many wrong bytes, most of them with the high bit set."""
+    return bytes(byte * 7 + 13 & 0x7F | 0x80 for byte in data)
 
 
 def bursts(data: bytes) -> list[Burst]:

@@ -1,0 +1,82 @@
+"""The self-test: machine first, then parts, then brokers; a line each, and whether the unit is fit."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from device.config import DeviceConfig
+from device.parts import Parts
+from device.selftest.ears import Ears
+from device.selftest.finding import SIGNS, Finding, fit
+from device.selftest.machine import try_brokers, try_clock, try_journal, try_temperature
+from device.selftest.parts import TRIALS
+from device.selftest.person import Person
+from wire.words import Language, Words
+
+
+def selftest(
+    path: Path, config: DeviceConfig, touch: bool, as_json: bool, language: Language
+) -> int:
+    """Tests the unit of `path`. 0 when it is fit for duty, else 1. `touch`: a person is at the box."""
+    person = Person(language, touch)
+    findings = []
+    for finding in _findings(path, config, person):
+        person.done()
+        findings.append(finding)
+        print(_json(finding) if as_json else _line(finding, language), flush=True)
+    ready = fit(findings)
+    if as_json:
+        print(msgspec.json.encode({"fit": ready}).decode())
+    else:
+        verdict = (
+            Words("可以上岗", "fit for duty") if ready else Words("不可上岗", "NOT fit for duty")
+        )
+        print(verdict.say(language))
+    sys.stdout.flush()
+    return 0 if ready else 1
+
+
+def _findings(path: Path, config: DeviceConfig, person: Person) -> Iterator[Finding]:
+    journal = try_journal(path, config)
+    yield journal
+    if journal.verdict == "fault":
+        return
+    yield try_clock()
+    yield try_temperature(path.parent)
+    yield from _parts(path, config, person)
+    yield from try_brokers(config)
+
+
+def _parts(path: Path, config: DeviceConfig, person: Person) -> Iterator[Finding]:
+    ears = Ears(person.waiting)
+    parts = Parts(config, path.parent, ears.put)
+    parts.start()
+    try:
+        for trial in TRIALS:
+            yield from trial(config, ears, parts.panel, person)
+    finally:
+        parts.stop()
+
+
+def _line(finding: Finding, language: Language) -> str:
+    line = (
+        f"{finding.part:<16} {SIGNS[finding.verdict].say(language):<8} {finding.what.say(language)}"
+    )
+    if finding.remedy is None:
+        return line
+    return f"{line}\n{'':<16} → {finding.remedy.say(language)}"
+
+
+def _json(finding: Finding) -> str:
+    remedy = finding.remedy
+    fields = {
+        "part": finding.part,
+        "verdict": finding.verdict,
+        "what": finding.what.en,
+        "what_zh": finding.what.zh,
+        "remedy": remedy.en if remedy else None,
+        "remedy_zh": remedy.zh if remedy else None,
+    }
+    return msgspec.json.encode(fields).decode()
