@@ -17,6 +17,9 @@ port = 1883
 [store]
 url = "sqlite:///store.db" # or postgresql+psycopg://user@host/database
 
+#[photos]                  # where the units' photos are put together
+#path = "photos"
+
 #[[sink]]                  # the command platform: CloudEvents over HTTP
 #kind = "cloudevents"
 #url = "https://platform.example/events"
@@ -37,6 +40,7 @@ max_queued_messages 10000
 checkpoint = "east-gate"   # the place at which a checkpoint unit stands
 repeat_s = 10              # the same badge again within this is one check-in
 keep_days = 7
+photo_on = ["checkin", "order", "sos"]  # what a unit with a camera takes photos of
 
 [[place]]
 id = "east-gate"
@@ -78,6 +82,12 @@ port = "/dev/ttyAMA3"
 
 [panel]
 kind = "gpio"              # or sim, none
+
+#[camera]
+#kind = "picamera2"        # or sim, none
+#folder = "photos"         # what waits for the gateway lies here
+#max_photos = 2000
+#max_mb = 1024
 """,
 }
 

@@ -15,7 +15,16 @@ from wire import codec, topics
 from wire.batch import BadPayload
 from wire.chain import Signer
 from wire.limits import Name, Uid
-from wire.orders import Badge, ConfigMessage, DutyCard, Place, Sampling, UnitConfig
+from wire.orders import (
+    PHOTO_ON,
+    Badge,
+    ConfigMessage,
+    DutyCard,
+    PhotoOn,
+    Place,
+    Sampling,
+    UnitConfig,
+)
 from wire.toml import convert, read_toml
 from wire.words import Fault
 
@@ -49,6 +58,7 @@ class UnitFile(Struct, frozen=True, forbid_unknown_fields=True):
     place: list[Place] = []
     duty: list[DutyCard] = []
     sampling: Sampling = Sampling()
+    photo_on: tuple[PhotoOn, ...] = PHOTO_ON
 
 
 def read_unit_file(path: Path, zone: ZoneInfo) -> UnitConfig:
@@ -66,6 +76,7 @@ def read_unit_file(path: Path, zone: ZoneInfo) -> UnitConfig:
         places=file.place,
         duties=file.duty,
         sampling=file.sampling,
+        photo_on=file.photo_on,
     )
 
 

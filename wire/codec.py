@@ -54,3 +54,10 @@ def decode_answer(payload: bytes) -> Ack | Refused:
     if decode(payload, _Peek).refused is not None:
         return decode(payload, Refused)
     return decode(payload, Ack)
+
+
+def decode_photo_answer(payload: bytes) -> PhotoAck | Refused:
+    """What a gateway said on `down/ack/photo`. Raises `BadPayload`."""
+    if decode(payload, _Peek).refused is not None:
+        return decode(payload, Refused)
+    return decode(payload, PhotoAck)

@@ -13,6 +13,12 @@ MAX_INFLATED_BYTES = 1024 * 1024
 MAX_RECORDS = 1000
 """Records in a batch."""
 
+MAX_PHOTO_BYTES = 32 * 1024 * 1024
+"""A photo's file."""
+
+MAX_CHUNK_BYTES = 64 * 1024
+"""What one message carries of a photo."""
+
 MAX_DEPTH = 8
 """Nesting of JSON objects and arrays, counted from the payload's outermost."""
 

@@ -99,11 +99,16 @@ class Sampling(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     corner_deg: Annotated[float, Meta(ge=1, le=180)] = 20.0
 
 
+PhotoOn = Literal["checkin", "order", "sos"]
+PHOTO_ON: tuple[PhotoOn, ...] = ("checkin", "order", "sos")
+
+
 class UnitConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the city wants of one unit; the whole of it, never a part.
 
     `place`: where a checkpoint stands. `repeat_s`: the same badge again within this is one check-in.
     `welfare_warn_s`: how long the box warns a lone person before it raises the alarm.
+    `photo_on`: what a unit with a camera takes a photo of.
     """
 
     place: Name | None = None
@@ -115,6 +120,7 @@ class UnitConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     places: Annotated[list[Place], Meta(max_length=5000)] = []
     duties: Annotated[list[DutyCard], Meta(max_length=200)] = []
     sampling: Sampling = Sampling()
+    photo_on: Annotated[tuple[PhotoOn, ...], Meta(max_length=8)] = PHOTO_ON
 
 
 class ConfigMessage(Struct, frozen=True, omit_defaults=True):

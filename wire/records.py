@@ -124,7 +124,11 @@ class Duty(Record, frozen=True, tag="duty"):
 
 
 class Photo(Record, frozen=True, tag="photo"):
-    """A photo was taken; its chunks are accepted only for a hash announced here."""
+    """A photo was taken; its chunks are accepted only for a hash announced here.
+
+    `ref`: the check-in, order or alarm that it was taken for. `lost`: why the unit has its file no more
+    though the gateway had not acknowledged it; None while there is hope.
+    """
 
     sha256: Digest
     bytes: Count
@@ -132,6 +136,7 @@ class Photo(Record, frozen=True, tag="photo"):
     height: Count
     reason: Name
     ref: Ref | None = None
+    lost: Text | None = None
 
 
 class Alarm(Record, frozen=True, tag="alarm"):

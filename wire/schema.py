@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from wire.batch import Envelope
+from wire.limits import MAX_CHUNK_BYTES
 from wire.live import Hello, Pos, State, WorkerState
 from wire.orders import Ack, ConfigMessage, OrderMessage, PhotoAck, Refused
 from wire.records import KINDS, AnyRecord
 
 FOLDER = Path(__file__).parent / "schema"
-CHUNK_BYTES = 64 * 1024
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -46,7 +46,12 @@ CHANNELS = (
         "xk/v1/{unit}/up/photo/{sha256}/{offset}", "receive", ("chunk",), 1, False, "Raw bytes"
     ),
     Channel(
-        "xk/v1/{unit}/down/ack/photo", "send", ("photo-ack",), 1, False, "How far a photo is kept"
+        "xk/v1/{unit}/down/ack/photo",
+        "send",
+        ("photo-ack", "refused"),
+        1,
+        False,
+        "How far a photo is kept",
     ),
     Channel(
         "xk/v1/{unit}/down/ack/{stream}", "send", ("ack", "refused"), 1, False, "After the commit"
@@ -137,7 +142,10 @@ def _channel(channel: Channel) -> dict[str, Any]:
 
 def _message(name: str) -> dict[str, Any]:
     if name == "chunk":
-        return {"contentType": "application/octet-stream", "payload": {"maxLength": CHUNK_BYTES}}
+        return {
+            "contentType": "application/octet-stream",
+            "payload": {"maxLength": MAX_CHUNK_BYTES},
+        }
     return {"payload": {"$ref": f"./{name}.json"}}
 
 
