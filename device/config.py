@@ -74,9 +74,21 @@ class PowerSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CameraSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """The camera; none is driven yet."""
+    """The camera, and where its photos lie: at most `max_photos` of `max_mb` MiB in all.
 
-    kind: Literal["none"]
+    `width`, `height` in pixels; `camera_num` as libcamera counts. `control`: for `sim`, the file by which
+    the simulated camera is told to fail.
+    """
+
+    kind: Literal["picamera2", "sim", "none"]
+    folder: PathText = "photos"
+    max_photos: Annotated[int, Meta(ge=1, le=1_000_000)] = 2_000
+    max_mb: Annotated[int, Meta(ge=16, le=1_000_000)] = 1_024
+    width: Annotated[int, Meta(ge=64, le=9_152, multiple_of=32)] = 2_304
+    height: Annotated[int, Meta(ge=64, le=6_944, multiple_of=2)] = 1_296
+    quality: Annotated[int, Meta(ge=10, le=100)] = 85
+    camera_num: Annotated[int, Meta(ge=0, le=7)] = 0
+    control: PathText = "camera.control"
 
 
 class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """What the journal remembers of the runs before, as the agent takes it; and how each run ends."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,11 +12,11 @@ from device.journal.logs import LogState
 from device.link.delivery import Head
 from wire.batch import decode_record
 from wire.orders import ConfigMessage
-from wire.records import STREAMS, Checkin, StopReason
+from wire.records import STREAMS, Checkin, Photo, Record, StopReason, Unreadable
 from wire.track import TrackFix
 
 RECENT = 50
-"""Records looked through for check-ins that a repeated tap could belong to."""
+"""Records looked through for check-ins that a repeated tap could belong to, and for photos."""
 
 log = logging.getLogger("xunkong.device")
 
@@ -49,7 +49,7 @@ def end_run(journal: Journal, boot: str) -> None:
 def recall(journal: Journal, last_stop: StopReason) -> Memory:
     """Everything that a new run goes on from."""
     heads = [_head(state) for stream in STREAMS for state in journal.logs(stream)]
-    notes = _notes(journal)
+    notes, newest = _notes(journal), _newest(journal)
     run = notes.recall("run", _Run)
     return Memory(
         heads=heads,
@@ -58,7 +58,8 @@ def recall(journal: Journal, last_stop: StopReason) -> Memory:
         config=notes.recall("config", ConfigMessage),
         open_fixes=tuple(_fixes(journal)),
         open_boot=run.before if run else None,
-        recent=_recent(journal),
+        recent=tuple(r for r in newest if isinstance(r, Checkin)),
+        photos=tuple(r.sha256 for r in newest if isinstance(r, Photo) and r.lost is None),
         notes=notes,
         lost=tuple(Lost(s.stream, s.log, s.first, s.last, s.h_last) for s in journal.opening.lost),
     )
@@ -89,6 +90,6 @@ def _fixes(journal: Journal) -> Iterator[TrackFix]:
             log.error("a fix of the open segment cannot be read (%s); it is left out", exc)
 
 
-def _recent(journal: Journal) -> tuple[Checkin, ...]:
-    records = (decode_record(raw) for _, raw in journal.recent("event", RECENT))
-    return tuple(record for record in records if isinstance(record, Checkin))[::-1]
+def _newest(journal: Journal) -> Sequence[Record | Unreadable]:
+    """The newest events, the oldest of them first."""
+    return [decode_record(raw) for _, raw in journal.recent("event", RECENT)][::-1]

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 from device.config import DeviceConfig, PanelSection
+from device.core import effects as ef
 from device.core import events as ev
 from hardware.errors import HardwareError
 from wire.words import Fault
@@ -18,6 +21,12 @@ class Reader(Protocol):
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
+
+
+class PhotoTaker(Reader, Protocol):
+    """What does the photos' work: never waited for."""
+
+    def submit(self, effect: ef.PhotoEffect) -> None: ...
 
 
 class Display(Protocol):
@@ -49,20 +58,30 @@ class Parts:
     def __init__(self, config: DeviceConfig, folder: Path, put: Put) -> None:
         self.panel: Display = _panel(config.panel, config.power is not None, folder, put)
         self._readers: list[Reader] = []
+        self._camera = _camera(config, folder, put) if config.camera.kind != "none" else None
         if config.nfc:
             self._readers.append(_nfc(config.nfc.port, put))
         if config.gps:
             self._readers.append(_gps(config.gps.port, config.gps.baud, put))
 
+    def photo(self, effect: ef.PhotoEffect) -> None:
+        """Hands photos' work over; a unit without a camera has none."""
+        if self._camera:
+            self._camera.submit(effect)
+
     def start(self) -> None:
         """Begins to read; a part that is not there yet is waited for, for ever."""
         for reader in self._readers:
             reader.start()
+        if self._camera:
+            self._camera.start()
 
     def stop(self) -> None:
         """Lets go of everything."""
         for reader in self._readers:
             reader.stop()
+        if self._camera:
+            self._camera.stop()
         self.panel.close()
 
 
@@ -86,6 +105,20 @@ def _gps(port: str, baud: int, put: Put) -> Reader:
         put(fix_event(event) if isinstance(event, GpsFix) else ev.PartSpoke("gps", event.status))
 
     return GpsReader(port, baud, told)
+
+
+def _camera(config: DeviceConfig, folder: Path, put: Put) -> PhotoTaker:
+    from device.photos.worker import Budget, PhotoWorker
+    from hardware.camera.driver import Camera
+    from hardware.camera.process import command
+    from hardware.camera.still import StillSettings
+
+    said = config.camera
+    settings = StillSettings(said.camera_num, said.width, said.height, said.quality)
+    text = msgspec.json.encode(settings).decode()
+    words = command(said.kind, text, str(folder / said.control))
+    budget = Budget(folder / said.folder, said.max_photos, said.max_mb * 2**20)
+    return PhotoWorker(config.unit.id, budget, lambda told: Camera(words, told), put)
 
 
 def fix_event(fix: Any) -> ev.Fix:

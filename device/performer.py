@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -40,6 +40,7 @@ class Performer:
         signer: Signer,
         put: Callable[[ev.Event], None],
         power_off: Callable[[], None],
+        photos: Callable[[ef.PhotoEffect], None] = lambda effect: None,
     ) -> None:
         self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
         self._signer, self._put = signer, put
@@ -60,6 +61,7 @@ class Performer:
             ef.BeginLog: self._begin_log,
             ef.Save: self._save,
             ef.PowerOff: lambda effect: power_off(),
+            **dict.fromkeys(get_args(ef.PhotoEffect), photos),
         }
 
     def perform(self, effects: Sequence[ef.Effect]) -> list[ev.Event]:

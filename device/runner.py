@@ -151,7 +151,14 @@ class _Run:
             config.unit.id, config.brokers(), inbox.put, self._agent.will, random.random
         )
         self._performer = Performer(
-            config.unit.id, journal, parts.panel, self._link, NoKeys(), inbox.put, leave
+            config.unit.id,
+            journal,
+            parts.panel,
+            self._link,
+            NoKeys(),
+            inbox.put,
+            leave,
+            parts.photo,
         )
         self._measured_s = self._ticked_s = 0.0
         self._news = News()
@@ -217,4 +224,5 @@ def _means(config: DeviceConfig) -> Means:
         ignition=Ignition(int(power.hold_s * 1000), int(power.farewell_s * 1000))
         if power
         else None,
+        camera=config.camera.kind != "none",
     )

@@ -17,6 +17,7 @@ from device.core.hands import Hands
 from device.core.keeping import Keeping
 from device.core.moment import Now
 from device.core.parts import Parts
+from device.core.photos import Photos
 from device.core.picture import Picture
 from device.core.power import Power
 from device.core.scribe import Scribe
@@ -24,6 +25,7 @@ from device.core.station import Identity, Means, Memory
 from device.core.taps import Taps
 from device.core.timekeeper import Timekeeper
 from device.core.uplink import Uplink
+from device.core.upload import Upload
 from device.core.urgent import Urgent
 from device.core.welfare import OFF_HOLD_MS, Welfare
 from device.link.delivery import Delivery
@@ -52,6 +54,8 @@ class Agent:
         emergency = Emergency(scribe, picture, urgent)
         welfare = Welfare(identity.boot, scribe, picture, urgent)
         self._keeping = Keeping(clock, scribe, picture, delivery)
+        verifier, token = means.verifier, self._token
+        upload = Upload(identity.unit, verifier, clock, picture, delivery, token)
         self._desks: tuple[Desk, ...] = (
             Parts(scribe, picture),
             self._keeping,
@@ -73,7 +77,9 @@ class Agent:
             ),
             Power(means.ignition, scribe, picture, drive, delivery),
             downlink,
-            Uplink(identity, clock, picture, drive, urgent, downlink, delivery, self._token),
+            Uplink(identity, clock, picture, drive, urgent, downlink, delivery, token),
+            Photos(means.camera, scribe, clock, urgent, upload),
+            upload,
         )
         self._handlers = _table(self._desks)
         self._recall(memory)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from wire.records import Record, Stream
+from wire.records import Record, Ref, Stream
 from wire.track import TrackFix
 
 Pattern = Literal[
@@ -114,8 +114,61 @@ class Save(Struct, frozen=True):
     value: Mapping[str, Any]
 
 
+class TakePhoto(Struct, frozen=True):
+    """Take a photo for `record`, which stands in the journal as `ref`; `PhotoTaken` or `PhotoFailed` follows."""
+
+    reason: str
+    ref: Ref
+    record: Record
+
+
+class ListPhotos(Struct, frozen=True):
+    """Say which photos lie in the folder from runs before."""
+
+
+class AnnouncePhoto(Struct, frozen=True):
+    """The photo's record is in the journal: its file waits for the gateway from now on."""
+
+    sha256: str
+
+
+class ReadChunk(Struct, frozen=True):
+    """Read at most `most_bytes` of a photo from `offset` on; `ChunkRead` brings them."""
+
+    sha256: str
+    offset: int
+    most_bytes: int
+    token: int
+
+
+class PhotoDone(Struct, frozen=True):
+    """The gateway has the whole photo; `utc_ms` None: the date is not known."""
+
+    sha256: str
+    utc_ms: int | None
+
+
+class ForgetPhoto(Struct, frozen=True):
+    """It is on record that the photo is lost: what is left of it may go."""
+
+    sha256: str
+
+
+class TidyPhotos(Struct, frozen=True):
+    """Remove photos that were acknowledged more than `keep_days` ago; `utc_ms` None: no date is known."""
+
+    utc_ms: int | None
+    keep_days: float
+
+
+PhotoEffect = (
+    TakePhoto | ListPhotos | AnnouncePhoto | ReadChunk | PhotoDone | ForgetPhoto | TidyPhotos
+)
+"""What the photos' own worker does."""
+
 Effect = (
-    Keep
+    PhotoEffect
+    | Keep
     | Signal
     | Light
     | KeepFix

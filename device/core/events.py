@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from wire.records import ClockSource, Record, Stream
+from wire.records import ClockSource, Record, Ref, Stream
 
 
 class Fix(Struct, frozen=True):
@@ -145,6 +145,56 @@ class Measured(Struct, frozen=True):
     mem_mb: int | None
 
 
+class PhotoTaken(Struct, frozen=True):
+    """A photo's file is on the medium, and has no record yet.
+
+    `ref`: the record that it was taken for; `up_ms` None: it was taken in a run before.
+    """
+
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    reason: str
+    ref: Ref | None
+    up_ms: int | None
+
+
+class PhotoFailed(Struct, frozen=True):
+    """There is no photo for `ref`, after all tries; `why` for people."""
+
+    ref: Ref
+    reason: str
+    why: str
+
+
+class PhotosFound(Struct, frozen=True):
+    """Photos that wait for the gateway since runs before, the oldest first: SHA-256 and size in bytes."""
+
+    waiting: tuple[tuple[str, int], ...]
+
+
+class ChunkRead(Struct, frozen=True):
+    """What `ReadChunk` asked for as `token`."""
+
+    token: int
+    sha256: str
+    offset: int
+    data: bytes
+
+
+class PhotoLost(Struct, frozen=True):
+    """A photo that the gateway had not acknowledged is gone, and why; 0 and None where not known any more."""
+
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    reason: str
+    ref: Ref | None
+    why: str
+
+
 class Tick(Struct, frozen=True):
     """Nothing happened for a moment; what is due may be done."""
 
@@ -167,5 +217,10 @@ Event = (
     | LogBegan
     | Rotted
     | Measured
+    | PhotoTaken
+    | PhotoFailed
+    | PhotosFound
+    | ChunkRead
+    | PhotoLost
     | Tick
 )

@@ -38,6 +38,7 @@ class Picture:
         self._alarms: dict[str, str] = {}
         self._measured = Measured(None, None, None)
         self._broker = ""
+        self._photos: int | None = None
         self._changed = False
         self._state_ms: int | None = None
         self._pos_ms: int | None = None
@@ -56,6 +57,11 @@ class Picture:
         """A fresh connection: the whole picture is due."""
         self.conn, self._broker = conn, broker
         self._state_ms = self._pos_ms = None
+
+    def photos(self, waiting: int) -> None:
+        """How many photos wait for the gateway."""
+        self._changed |= self._photos != waiting
+        self._photos = waiting
 
     def touch(self) -> None:
         """Something changed that the picture shows."""
@@ -137,7 +143,7 @@ class Picture:
             order=self.order,
             alarms=list(self._alarms.values())[-MAX_ALARMS:],
             urgent=urgent,
-            queue=queue,
+            queue=queue if self._photos is None else {**queue, "photo": self._photos},
             config=self.config,
             version=self._version,
             health=self._health(),

@@ -58,7 +58,10 @@ class Notes:
 
 
 class Memory(Struct, frozen=True):
-    """What the journal remembers of the runs before. `open_boot`: the boot of `open_fixes`, None: unknown."""
+    """What the journal remembers of the runs before. `open_boot`: the boot of `open_fixes`, None: unknown.
+
+    `photos`: the SHA-256 of the photos among the newest records.
+    """
 
     heads: Sequence[Head]
     chain: Chain
@@ -67,6 +70,7 @@ class Memory(Struct, frozen=True):
     open_fixes: tuple[TrackFix, ...] = ()
     open_boot: str | None = None
     recent: tuple[Checkin, ...] = ()
+    photos: tuple[str, ...] = ()
     lost: tuple[Lost, ...] = ()
     notes: Notes = Notes()
 
@@ -81,7 +85,7 @@ class Ignition(Struct, frozen=True):
 class Means(Struct, frozen=True):
     """What the core cannot make itself: chance, keys, the date below which no clock is believed.
 
-    `ignition`: None where no wire tells of it.
+    `ignition`: None where no wire tells of it. `camera`: whether photos can be taken.
     """
 
     jitter: Callable[[], float]
@@ -90,3 +94,4 @@ class Means(Struct, frozen=True):
     verifier: Verifier
     floor_ms: int
     ignition: Ignition | None = None
+    camera: bool = False

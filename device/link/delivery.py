@@ -171,6 +171,16 @@ class Delivery:
         h = self._chain.chain_at(flow.stream, flow.log, flow.last)
         return h if h is not None else bytes(32)
 
+    def spare(self) -> int:
+        """Bytes of what is no record that may be handed over now: none while any record waits.
+
+        Half of what a second of the link carries at most: a record that comes meanwhile waits no longer.
+        """
+        settled = self.gateway_here and all(flow.known for flow in self._greeting())
+        if not self._up or not settled or any(self.queue().values()):
+            return 0
+        return min(self._pace.second() // 2, self._pace.room())
+
     # What happened to the link
 
     def connected(self, up_ms: int) -> None:

@@ -47,3 +47,7 @@ class Pace:
     def room(self) -> int:
         """How many bytes may be handed over now."""
         return int(max(FLOOR_BYTES, self._bytes_s)) - sum(self._waiting.values())
+
+    def second(self) -> int:
+        """How many bytes the link carries in a second, as far as it is known."""
+        return int(self._bytes_s)
