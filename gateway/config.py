@@ -51,6 +51,12 @@ class SiteSection(Struct, frozen=True, forbid_unknown_fields=True):
     zone: Annotated[str, Meta(min_length=1, max_length=64)] = "Asia/Shanghai"
 
 
+class PhotosSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`path`: the folder of the units' photos, relative to the file; workers that share the store share it."""
+
+    path: PathText = "photos"
+
+
 class IngestSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`worker`: this process's own name among those that share the work."""
 
@@ -65,6 +71,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     sink: Annotated[list[SinkSection], Meta(max_length=16)] = []
     site: SiteSection = SiteSection()
     ingest: IngestSection = IngestSection()
+    photos: PhotosSection = PhotosSection()
 
     def zone(self) -> ZoneInfo:
         """The site's time zone."""
@@ -82,7 +89,8 @@ def load(path: Path) -> GatewayConfig:
             f"{path}: [[sink]] name occurs twice; give each platform a name of its own",
         )
     store = StoreSection(_absolute(path, config.store.url))
-    return structs.replace(config, store=store)
+    photos = PhotosSection(str(path.resolve().parent / config.photos.path))
+    return structs.replace(config, store=store, photos=photos)
 
 
 def _check_zone(path: Path, zone: str) -> None:

@@ -9,6 +9,7 @@ from gateway.ingest.intake import Intake, Message
 from gateway.ingest.quarantine import KEPT_BYTES
 from gateway.store.open import Store
 from gateway.store.schema import quarantine
+from wire import topics
 from wire.chain import NoKeys
 from wire.words import Fault
 
@@ -35,6 +36,9 @@ def again(store: Store, row: Any) -> str | None:
     """Tries a payload once more. None when it was taken, and is out of quarantine; else why not."""
     if len(row.payload) >= KEPT_BYTES:
         return f"only its first {KEPT_BYTES} bytes were kept"
+    place = topics.parse(row.topic)
+    if isinstance(place, topics.Up) and place.kind == "photo":
+        return "its unit sends a photo's bytes again by itself"
     intake = Intake(store, NoKeys(), NoKeys(), lambda point: None)
     intake.take([Message(row.topic, row.payload)], time.time_ns() // 1_000_000)
     with store.changing() as connection:

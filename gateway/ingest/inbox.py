@@ -1,7 +1,8 @@
 """Where the brokers' threads put messages, and the worker takes a group of them at a time. Bounded.
 
-Tracks stand in a lane of their own, and the lanes take turns: an event never waits behind a backlog of
-positions, its unit's own or another's. Streams are independent, so that nothing is reordered by it.
+Tracks and photos stand in lanes of their own, and the lanes take turns: an event never waits behind a
+backlog of positions or pictures, its unit's own or another's. Streams are independent, so that nothing is
+reordered by it.
 """
 
 import threading
@@ -13,8 +14,11 @@ ROOM = 20_000
 """Messages that may wait; then a broker's thread is held, and TCP and the broker hold back."""
 
 GROUP = 2_000
-TRACKS_WEIGHT = 128 * 1024
-"""What the tracks of a group may weigh in bytes: an event that comes meanwhile waits for their commit."""
+LIGHT_WEIGHT = 128 * 1024
+"""What a group of tracks or photos may weigh in bytes: an event that comes meanwhile waits for it."""
+
+PHOTO_ROOM = 256
+"""Chunks that may wait; they are large."""
 
 INFLATED = 8
 """A compressed payload weighs so many times its size: about what it grows to."""
@@ -26,43 +30,61 @@ class Inbox:
     def __init__(self) -> None:
         self._first: deque[Message] = deque()
         self._tracks: deque[Message] = deque()
-        self._tracks_turn = False
+        self._photos: deque[Message] = deque()
+        self._lanes = (self._first, self._tracks, self._photos)
+        self._turn = 0
         lock = threading.Lock()
         self._some, self._room = threading.Condition(lock), threading.Condition(lock)
 
     def put(self, message: Message, wait_s: float) -> bool:
         """Adds `message`; False when there was no room for it within `wait_s`."""
-        lane = self._tracks if message.topic.endswith("/log/track") else self._first
+        lane = self._lane(message.topic)
+        room = PHOTO_ROOM if lane is self._photos else ROOM
         with self._some:
-            if not self._room.wait_for(lambda: len(lane) < ROOM, wait_s):
+            if not self._room.wait_for(lambda: len(lane) < room, wait_s):
                 return False
             lane.append(message)
             self._some.notify()
         return True
 
+    def _lane(self, topic: str) -> deque[Message]:
+        if topic.endswith("/log/track"):
+            return self._tracks
+        return self._photos if "/up/photo/" in topic else self._first
+
     def take(self, wait_s: float) -> list[Message]:
         """The next group; empty when nothing came within `wait_s`."""
         with self._some:
-            if not self._first and not self._tracks:
+            if not any(self._lanes):
                 self._some.wait(wait_s)
-            tracks = bool(self._tracks) and (self._tracks_turn or not self._first)
-            self._tracks_turn = not tracks
-            group = self._some_tracks() if tracks else self._some_first()
+            lane = self._next()
+            group = self._some_first() if lane is self._first else _some_of(lane)
             self._room.notify_all()
         return group
+
+    def _next(self) -> deque[Message]:
+        """The lane whose turn it is, or the next one after it that has something."""
+        for _ in self._lanes:
+            lane = self._lanes[self._turn]
+            self._turn = (self._turn + 1) % len(self._lanes)
+            if lane:
+                return lane
+        return self._first
 
     def _some_first(self) -> list[Message]:
         return [self._first.popleft() for _ in range(min(GROUP, len(self._first)))]
 
-    def _some_tracks(self) -> list[Message]:
-        group: list[Message] = []
-        weight = 0
-        while self._tracks and len(group) < GROUP and weight < TRACKS_WEIGHT:
-            message = self._tracks.popleft()
-            weight += _weight(message.payload)
-            group.append(message)
-        return group
+
+def _some_of(lane: deque[Message]) -> list[Message]:
+    group: list[Message] = []
+    weight = 0
+    while lane and len(group) < GROUP and weight < LIGHT_WEIGHT:
+        message = lane.popleft()
+        weight += _weight(message)
+        group.append(message)
+    return group
 
 
-def _weight(payload: bytes) -> int:
-    return len(payload) if payload[:1] == b"{" else len(payload) * INFLATED
+def _weight(message: Message) -> int:
+    plain = message.payload[:1] == b"{" or not message.topic.endswith("/track")
+    return len(message.payload) if plain else len(message.payload) * INFLATED

@@ -5,11 +5,13 @@ after the commit. No payload can end a group: what cannot be taken is quarantine
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 
 from gateway.ingest import quarantine
 from gateway.ingest.live import Live
+from gateway.ingest.photos import Answer, Chunk, Shelf
 from gateway.store.book import Book, Seal
 from gateway.store.heads import EMPTY, Gap, Head, Joined, Key, join
 from gateway.store.open import Store
@@ -19,7 +21,7 @@ from wire.batch import BadPayload, Batch, decode_batch
 from wire.chain import Signer, Verifier
 from wire.live import Hello, Pos, State
 from wire.orders import Ack, Refused
-from wire.records import Clock, Dropped, Stream
+from wire.records import Clock, Dropped, Photo, Stream
 
 ISLANDS_PER_UNIT = 256
 LIVE_EVERY_MS = 1_000
@@ -34,22 +36,21 @@ class Message(Struct, frozen=True):
     via: int = 0
 
 
-class Answer(Struct, frozen=True):
-    """What goes back to a unit, through the broker that its message came from."""
-
-    topic: str
-    payload: bytes
-    via: int
-
-
 class Intake:
     """Takes groups of messages. One thread owns it."""
 
     def __init__(
-        self, store: Store, verifier: Verifier, signer: Signer, reached: Callable[[str], None]
+        self,
+        store: Store,
+        verifier: Verifier,
+        signer: Signer,
+        reached: Callable[[str], None],
+        photos: Path | None = None,
     ) -> None:
+        """`photos`: the folder of the units' photos; None: their chunks are passed over."""
         self._store, self._verifier, self._signer = store, verifier, signer
         self._reached = reached
+        self._shelf = Shelf(store, photos, signer) if photos else None
         self._book = Book(store.is_sqlite)
         self._own = OwnLog()
         with store.reading() as connection:
@@ -64,7 +65,7 @@ class Intake:
         """Commits a group, and returns the answers to it. On a database error nothing was committed."""
         self._answers, self._refusals, self._repeated = {}, [], {}
         decoded = [self._decode(message) for message in messages]
-        asked = any(not isinstance(one.what, State | Pos | None) for one in decoded)
+        asked = any(not isinstance(one.what, State | Pos | Chunk | None) for one in decoded)
         if asked or self._live_due(now_ms):
             self._commit(decoded, now_ms)
         else:
@@ -72,7 +73,9 @@ class Intake:
         acks = [
             self._ack(key, self._book.head(key), via, now_ms) for key, via in self._answers.items()
         ]
-        return self._acks_of_repeated(now_ms) + acks + self._refusals
+        answers = self._acks_of_repeated(now_ms) + acks + self._refusals
+        chunks = [one.what for one in decoded if isinstance(one.what, Chunk)]
+        return answers + (self._shelf.take(chunks, now_ms) if self._shelf else [])
 
     def _acks_of_repeated(self, now_ms: int) -> list[Answer]:
         """A unit whose journal was set back cannot check the head's answer; it can check its own batch's."""
@@ -113,7 +116,7 @@ class Intake:
         if not isinstance(place, topics.Up) or not topics.is_unit(place.unit):
             return _Decoded(message, None, None)
         try:
-            return _Decoded(message, place, _read(place, message.payload))
+            return _Decoded(message, place, _read(place, message))
         except BadPayload as exc:
             return _Decoded(message, place, exc)
 
@@ -127,7 +130,7 @@ class Intake:
             self._batch(message, place, what, now_ms)
         elif isinstance(what, Hello):
             self._hello(message, place, what, now_ms)
-        else:
+        elif isinstance(what, State | Pos):
             self._picture(message, place, what, now_ms)
 
     def _picture(self, message: Message, place: topics.Up, what: State | Pos, now_ms: int) -> None:
@@ -245,6 +248,8 @@ class Intake:
     def _act_on(self, unit: str, record: object, pos: int) -> None:
         if isinstance(record, Clock):
             self._book.learned(unit, record, pos)
+        elif isinstance(record, Photo):
+            self._book.announced(unit, record, pos)
         elif isinstance(record, Dropped):
             key = (unit, record.stream, record.log)
             h_last = bytes.fromhex(record.h_last) if record.h_last else None
@@ -298,7 +303,8 @@ class Intake:
         return Answer(topics.ack(unit, "track" if stream == "track" else "event"), payload, via)
 
 
-def _read(place: topics.Up, payload: bytes) -> Batch | Hello | State | Pos | None:
+def _read(place: topics.Up, message: Message) -> Batch | Hello | State | Pos | Chunk | None:
+    payload = message.payload
     if place.kind == "log":
         return decode_batch(payload)
     if place.kind == "hello":
@@ -310,7 +316,14 @@ def _read(place: topics.Up, payload: bytes) -> Batch | Hello | State | Pos | Non
         if state.unit != place.unit:
             raise BadPayload(f"a state of unit {state.unit}")
         return state
-    return None
+    return _chunk(place, message)
+
+
+def _chunk(place: topics.Up, message: Message) -> Chunk | None:
+    """A chunk as it is handed to the shelf; a retained one is nobody's answer to anything."""
+    if place.sha256 is None or place.offset is None or message.retained:
+        return None
+    return Chunk(place.unit, place.sha256, place.offset, message.payload, message.via)
 
 
 class _Decoded(Struct, frozen=True):
@@ -318,4 +331,4 @@ class _Decoded(Struct, frozen=True):
 
     message: Message
     place: topics.Up | None
-    what: Batch | Hello | State | Pos | BadPayload | None
+    what: Batch | Hello | State | Pos | Chunk | BadPayload | None

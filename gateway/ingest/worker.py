@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from queue import Queue
 
 import sqlalchemy as sa
@@ -38,7 +39,7 @@ class Worker:
         self._store, self._reached = store, reached
         self._name = config.ingest.worker
         self._url = config.store.url
-        self._intake = Intake(store, NoKeys(), NoKeys(), reached)
+        self._intake = Intake(store, NoKeys(), NoKeys(), reached, Path(config.photos.path))
         self._inbox = Inbox()
         self._greet: Queue[int] = Queue()
         self._links = [

@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.heads import EMPTY, Gap, Head, Key
-from gateway.store.schema import boots, gaps, islands, ledger, logs, records
+from gateway.store.schema import boots, gaps, islands, ledger, logs, photos, records
 from gateway.store.times import BootAnchor, better
 from wire.batch import decode_record
 from wire.limits import MAX_AT_MS
-from wire.records import Clock, Dropped, Record, Unreadable
+from wire.records import Clock, Dropped, Photo, Record, Unreadable
 
 COLUMNS = tuple(column.name for column in records.columns)
 
@@ -134,7 +134,7 @@ class Book:
         seq = head.next
         for raw, h in zip(raws, hs, strict=True):
             record = decode_record(raw)
-            if isinstance(record, Clock | Dropped):
+            if isinstance(record, Clock | Dropped | Photo):
                 asking.append((self._pos, record))
             self._add(key, seq, raw, h, record, mark)
             self._fresh[key, seq] = h
@@ -175,6 +175,12 @@ class Book:
         new = BootAnchor(clock.up_ms, clock.utc_ms, clock.err_ms, clock.source, pos)
         if better(new, self._anchors.get(key) or self._anchor(key)):
             self._anchors[key] = new
+
+    def announced(self, unit: str, photo: Photo, pos: int) -> None:
+        """A `photo` record of `unit` at `pos`: from its commit on the bytes of that hash are taken."""
+        row = {"unit": unit, "sha256": photo.sha256, "bytes": photo.bytes, "pos": pos}
+        insert = self._insert(photos).values(**row)
+        self.connection.execute(insert.on_conflict_do_nothing())
 
     def _anchor(self, key: tuple[str, str]) -> BootAnchor | None:
         row = self.connection.execute(

@@ -184,3 +184,13 @@ parked = Table(
     Column("parked_ms", BigInteger, nullable=False),
     Column("retry", Boolean, nullable=False),
 )
+
+photos = Table(
+    "photos",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("pos", BigInteger, nullable=False),
+)
+"""Photos that a unit's record announced; `pos` is the first such record's. Their bytes lie in files."""

@@ -61,13 +61,13 @@ def test_a_group_is_bounded_in_number(filled, monkeypatch):
     ("payload", "sizes"), [(b"{" + b"x" * 59, [2, 2, 1]), (b"x" * 60, [1] * 5), (b"{", [5, 0, 0])]
 )
 def test_the_tracks_of_a_group_are_bounded_in_weight(filled, monkeypatch, payload, sizes):
-    monkeypatch.setattr(inbox_module, "TRACKS_WEIGHT", 100)
+    monkeypatch.setattr(inbox_module, "LIGHT_WEIGHT", 100)
     inbox = filled(*(track(number, payload=payload) for number in range(5)))
     assert [len(inbox.take(0)) for _ in sizes] == sizes
 
 
 def test_one_track_too_heavy_is_taken_all_the_same(filled, monkeypatch):
-    monkeypatch.setattr(inbox_module, "TRACKS_WEIGHT", 1)
+    monkeypatch.setattr(inbox_module, "LIGHT_WEIGHT", 1)
     assert len(filled(track(1, payload=b"x" * 1_000)).take(0)) == 1
 
 
@@ -95,7 +95,7 @@ def test_a_lane_that_stays_full_is_not_overfilled_when_the_other_is_emptied(fill
     assert asked.wait(30)
     while thread.is_alive():
         inbox._first.append(event(5))
-        inbox._tracks_turn = False
+        inbox._turn = 0
         assert [message.topic for message in inbox.take(0)] == [event(5).topic]
         assert len(inbox._tracks) == 2
     thread.join(30)
