@@ -29,6 +29,10 @@ def add_commands(commands: Commands) -> None:
     _config(commands, commands.add("run", words, f"xunkong device run --config {CONFIG}", run))
     _selftest_command(commands)
     _journal_commands(commands)
+    words = Words("时间从哪里来、误差多少", "where the time comes from, and how sure it is")
+    time = commands.add("clock", words, f"xunkong device clock --config {CONFIG} --json", clock)
+    _config(commands, time)
+    _json(commands, time)
     gps = commands.group("gps", Words("定位", "positions"))
     decode = gps.add(
         "decode",
@@ -188,6 +192,19 @@ def journal_verify(args: argparse.Namespace) -> int:
     else:
         print(said.say(args.language))
     return 1 if findings else 0
+
+
+def clock(args: argparse.Namespace) -> int:
+    """Shows the time's source, error and floor. 1 when the system's time is before the floor."""
+    from device.clock_report import lines, of_this_machine
+
+    with _reading(args) as journal:
+        report = of_this_machine(journal)
+    if args.json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        print("\n".join(lines(report, args.language)))
+    return 1 if report.behind_ms else 0
 
 
 def gps_decode(args: argparse.Namespace) -> int:

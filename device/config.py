@@ -91,6 +91,17 @@ class CameraSection(Struct, frozen=True, forbid_unknown_fields=True):
     control: PathText = "camera.control"
 
 
+class ClockSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """The system's own clock. Both are off unless they are asked for.
+
+    `set_system`: at the start, a system time before the newest one ever kept is set to that (the process
+    needs CAP_SYS_TIME). `chrony_socket`: chronyd's `refclock SOCK` path, which gets the receiver's time.
+    """
+
+    set_system: bool = False
+    chrony_socket: PathText | None = None
+
+
 class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A unit's whole configuration. A part left out (None) is absent."""
 
@@ -102,6 +113,7 @@ class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     panel: PanelSection = PanelSection("none")
     power: PowerSection | None = None
     camera: CameraSection = CameraSection("none")
+    clock: ClockSection = ClockSection()
 
     def brokers(self) -> list[Broker]:
         """The brokers as the link takes them."""

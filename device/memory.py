@@ -6,9 +6,12 @@ from typing import Any
 
 import msgspec
 
+from device.core.kept_time import KeptTime
 from device.core.station import Lost, Memory, Notes
+from device.core.timekeeper import NOTE
 from device.journal.journal import Journal
 from device.journal.logs import LogState
+from device.known_time import kept_time
 from device.link.delivery import Head
 from wire.batch import decode_record
 from wire.orders import ConfigMessage
@@ -31,7 +34,7 @@ class _Run(msgspec.Struct):
 
 def begin_run(journal: Journal, boot: str) -> StopReason:
     """Notes that a run of this boot began; returns why the one before ended."""
-    before = _notes(journal).recall("run", _Run)
+    before = notes_of(journal).recall("run", _Run)
     last_boot = before.boot if before else None
     journal.put_setting("run", {"boot": boot, "clean": False, "before": last_boot})
     if before is None:
@@ -49,18 +52,20 @@ def end_run(journal: Journal, boot: str) -> None:
 def recall(journal: Journal, last_stop: StopReason) -> Memory:
     """Everything that a new run goes on from."""
     heads = [_head(state) for stream in STREAMS for state in journal.logs(stream)]
-    notes, newest = _notes(journal), _newest(journal)
+    notes, newest = notes_of(journal), _newest(journal)
     run = notes.recall("run", _Run)
+    fixes = tuple(_fixes(journal))
     return Memory(
         heads=heads,
         chain=journal,
         last_stop=last_stop,
         config=notes.recall("config", ConfigMessage),
-        open_fixes=tuple(_fixes(journal)),
+        open_fixes=fixes,
         open_boot=run.before if run else None,
         recent=tuple(r for r in newest if isinstance(r, Checkin)),
         photos=tuple(r.sha256 for r in newest if isinstance(r, Photo) and r.lost is None),
         notes=notes,
+        kept_time=kept_time(journal, notes.recall(NOTE, KeptTime), fixes),
         lost=tuple(Lost(s.stream, s.log, s.first, s.last, s.h_last) for s in journal.opening.lost),
     )
 
@@ -69,7 +74,7 @@ def _head(state: LogState) -> Head:
     return Head(state.stream, state.log, state.oldest, state.last, state.h, state.next, state.store)
 
 
-def _notes(journal: Journal) -> Notes:
+def notes_of(journal: Journal) -> Notes:
     """The settings; one that is not JSON any more counts as never put, or no start would succeed."""
 
     def read(name: str) -> Any:

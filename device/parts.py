@@ -9,6 +9,7 @@ import msgspec
 from device.config import DeviceConfig, PanelSection
 from device.core import effects as ef
 from device.core import events as ev
+from device.core.clock import BUILT_MS
 from hardware.errors import HardwareError
 from wire.words import Fault
 
@@ -104,7 +105,7 @@ def _gps(port: str, baud: int, put: Put) -> Reader:
     def told(event: GpsEvent) -> None:
         put(fix_event(event) if isinstance(event, GpsFix) else ev.PartSpoke("gps", event.status))
 
-    return GpsReader(port, baud, told)
+    return GpsReader(port, baud, told, floor_utc_ms=BUILT_MS)
 
 
 def _camera(config: DeviceConfig, folder: Path, put: Put) -> PhotoTaker:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from device.chrony import ChronyFeed
 from device.core import effects as ef
 from device.core import events as ev
 from device.journal.errors import JournalCorrupt, JournalError, RottenRow
@@ -41,9 +42,10 @@ class Performer:
         put: Callable[[ev.Event], None],
         power_off: Callable[[], None],
         photos: Callable[[ef.PhotoEffect], None] = lambda effect: None,
+        feed: ChronyFeed | None = None,
     ) -> None:
         self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
-        self._signer, self._put = signer, put
+        self._signer, self._put, self._feed = signer, put, feed
         self._owed: deque[Record] = deque(maxlen=OWED)
         self._told: list[ev.Event] = []
         self._said = ""
@@ -61,6 +63,7 @@ class Performer:
             ef.BeginLog: self._begin_log,
             ef.Save: self._save,
             ef.PowerOff: lambda effect: power_off(),
+            ef.FeedClock: self._feed_clock,
             **dict.fromkeys(get_args(ef.PhotoEffect), photos),
         }
 
@@ -150,6 +153,10 @@ class Performer:
 
     def _begin_log(self, effect: ef.BeginLog) -> None:
         self._told.append(ev.LogBegan(effect.stream, self._journal.new_log(effect.stream)))
+
+    def _feed_clock(self, effect: ef.FeedClock) -> None:
+        if self._feed:
+            self._feed.send(effect.wall_ms, effect.off_ms)
 
     # Link
 

@@ -16,11 +16,13 @@ from functools import partial
 from pathlib import Path
 
 from device import system
+from device.chrony import ChronyFeed
 from device.config import DeviceConfig, journal_path
 from device.core import events as ev
 from device.core.agent import Agent
+from device.core.clock import BUILT_MS
 from device.core.effects import Effect
-from device.core.station import Identity, Ignition, Means
+from device.core.station import Identity, Ignition, Means, Memory
 from device.inbox import Inbox
 from device.journal.errors import JournalCorrupt, JournalError
 from device.journal.journal import Journal, nothing
@@ -37,8 +39,6 @@ MEASURE_S = 10.0
 REOPEN_S = 5.0
 REOPEN_PAUSE_S = 0.5
 POWER_OFF_S = 30
-FLOOR_MS = 1_767_225_600_000
-"""2026-01-01: no clock is believed that says less."""
 
 log = logging.getLogger("xunkong.device")
 
@@ -146,6 +146,9 @@ class _Run:
         self._unit = config.unit.id
         self._folder = journal.path.parent
         self._memory = recall(journal, begin_run(journal, identity.boot))
+        _lift_system_clock(config, self._memory)
+        socket = config.clock.chrony_socket
+        self._feed = ChronyFeed(Path(socket)) if socket else None
         self._agent = Agent(identity, self._memory, _means(config))
         self._link = MqttLink(
             config.unit.id, config.brokers(), inbox.put, self._agent.will, random.random
@@ -159,6 +162,7 @@ class _Run:
             inbox.put,
             leave,
             parts.photo,
+            feed=self._feed,
         )
         self._measured_s = self._ticked_s = 0.0
         self._news = News()
@@ -176,6 +180,8 @@ class _Run:
             self._finish()
         finally:
             self._link.stop((topics.state(self._unit), self._agent.farewell()))
+            if self._feed:
+                self._feed.close()
 
     def _tell_of_salvage(self) -> None:
         aside = self._journal.opening.set_aside
@@ -213,6 +219,14 @@ class _Run:
             waiting.extend(self._performer.perform(effects))
 
 
+def _lift_system_clock(config: DeviceConfig, memory: Memory) -> None:
+    """After a power cut, so that TLS works before there is a network; the records do not go by it."""
+    if config.clock.set_system and memory.kept_time:
+        done = system.raise_system_clock(memory.kept_time.floor_ms)
+        if done:
+            log.warning("%s", done)
+
+
 def _means(config: DeviceConfig) -> Means:
     power = config.power
     return Means(
@@ -220,9 +234,10 @@ def _means(config: DeviceConfig) -> Means:
         nonce=lambda: secrets.token_hex(16),
         signer=NoKeys(),
         verifier=NoKeys(),
-        floor_ms=FLOOR_MS,
+        floor_ms=BUILT_MS,
         ignition=Ignition(int(power.hold_s * 1000), int(power.farewell_s * 1000))
         if power
         else None,
         camera=config.camera.kind != "none",
+        feed_clock=config.clock.chrony_socket is not None,
     )

@@ -45,7 +45,7 @@ class Agent:
         )
         self._scribe = scribe = Scribe(identity.boot, clock, picture)
         delivery = Delivery(memory.heads, memory.chain, means.jitter, self._token)
-        timekeeper = Timekeeper(clock, scribe)
+        timekeeper = Timekeeper(identity, clock, scribe, picture, means.feed_clock)
         urgent = Urgent(picture, delivery)
         self._drive = drive = Drive(identity.role, clock, scribe, list(memory.open_fixes))
         self._downlink = downlink = Downlink(

@@ -114,6 +114,13 @@ class Save(Struct, frozen=True):
     value: Mapping[str, Any]
 
 
+class FeedClock(Struct, frozen=True):
+    """Tell the clock daemon: when the system's clock said `wall_ms`, it was `off_ms` behind the true UTC."""
+
+    wall_ms: int
+    off_ms: int
+
+
 class TakePhoto(Struct, frozen=True):
     """Take a photo for `record`, which stands in the journal as `ref`; `PhotoTaken` or `PhotoFailed` follows."""
 
@@ -181,4 +188,5 @@ Effect = (
     | BeginLog
     | PowerOff
     | Save
+    | FeedClock
 )

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from device.core.kept_time import KeptTime
 from device.link.delivery import Chain, Head
 from wire.chain import Signer, Verifier
 from wire.live import Role
@@ -61,6 +62,7 @@ class Memory(Struct, frozen=True):
     """What the journal remembers of the runs before. `open_boot`: the boot of `open_fixes`, None: unknown.
 
     `photos`: the SHA-256 of the photos among the newest records.
+    `kept_time`: the last time that was written down, None if none ever was.
     """
 
     heads: Sequence[Head]
@@ -73,6 +75,7 @@ class Memory(Struct, frozen=True):
     photos: tuple[str, ...] = ()
     lost: tuple[Lost, ...] = ()
     notes: Notes = Notes()
+    kept_time: KeptTime | None = None
 
 
 class Ignition(Struct, frozen=True):
@@ -86,6 +89,7 @@ class Means(Struct, frozen=True):
     """What the core cannot make itself: chance, keys, the date below which no clock is believed.
 
     `ignition`: None where no wire tells of it. `camera`: whether photos can be taken.
+    `feed_clock`: the receiver's time is to be handed to the system's clock daemon.
     """
 
     jitter: Callable[[], float]
@@ -95,3 +99,4 @@ class Means(Struct, frozen=True):
     floor_ms: int
     ignition: Ignition | None = None
     camera: bool = False
+    feed_clock: bool = False

@@ -64,7 +64,9 @@ class Journal:
 class Unit:
     """An agent and its runner: `happen` feeds an event; what came of it is in the lists."""
 
-    def __init__(self, role="checkpoint", journal=None, saved=None, ignition=None, **memory):
+    def __init__(
+        self, role="checkpoint", journal=None, saved=None, ignition=None, feed_clock=False, **memory
+    ):
         self.journal = journal or Journal()
         self.journal.saved |= saved or {}
         self.up_ms, self.wall_ms = 1_000, 0
@@ -80,7 +82,13 @@ class Unit:
         )
         keys = chain.NoKeys()
         means = Means(
-            lambda: 0.5, lambda: f"{next(nonces):032x}", keys, keys, UTC0 - 86_400_000, ignition
+            lambda: 0.5,
+            lambda: f"{next(nonces):032x}",
+            keys,
+            keys,
+            UTC0 - 86_400_000,
+            ignition,
+            feed_clock=feed_clock,
         )
         self.agent = Agent(Identity("v-1", role, "9c1b22f0", "0.4.0"), memory, means)
         self._waiting = deque()

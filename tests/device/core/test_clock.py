@@ -4,10 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.core.clock import DRIFT_PPM, STALE_MS, STEP_MS, Anchor, ClockKeeper, Stamp
+from device.core.clock import (
+    CONVINCED_MS,
+    DRIFT_PPM,
+    STALE_MS,
+    STEP_MS,
+    Anchor,
+    ClockKeeper,
+    Stamp,
+)
+from wire.limits import MAX_AT_MS
 from wire.records import Checkin, Clock
 
 T0 = 1_763_890_000_000
+YEAR_MS = 31_536_000_000
 SOURCES = ("rtc", "gw", "ntp", "gnss")
 
 
@@ -82,6 +92,82 @@ class TestKeeper:
                 assert not keeper.learn(Anchor(up_ms, T0 + up_ms + off_ms, source, 1))
             assert keeper.stamp(up_ms).at_ms == T0 + up_ms
             assert keeper.source == "gnss"
+
+
+class TestLeaps:
+    """What lies far from what is believed must be borne out."""
+
+    @pytest.fixture
+    def kept(self, keeper):
+        keeper.remember(T0 + YEAR_MS, None)
+        return keeper
+
+    def test_the_newest_time_kept_bounds_from_below(self, kept):
+        assert kept.floor_ms == T0 + YEAR_MS
+        assert not kept.learn(Anchor(0, T0, "gnss", 300))
+        assert not kept.learn(Anchor(60_000, T0 + 60_000, "gnss", 300))
+        assert kept.source == "none"
+        assert kept.learn(Anchor(90_000, T0 + YEAR_MS + 90_000, "gnss", 300))
+
+    def test_never_below_the_builds_date(self, keeper):
+        keeper.remember(5, None)
+        assert keeper.floor_ms == T0 - 1
+
+    def test_a_battery_clock_before_the_floor_is_never_believed(self, kept):
+        for up_ms in range(0, 10 * CONVINCED_MS, CONVINCED_MS // 2):
+            assert not kept.learn(Anchor(up_ms, T0 + up_ms, "rtc", None))
+        assert kept.source == "none"
+
+    def test_a_battery_clock_after_the_floor_is(self, kept):
+        assert kept.learn(Anchor(0, T0 + YEAR_MS, "rtc", None))
+        assert kept.stamp(0) == Stamp(T0 + YEAR_MS, "rtc", None)
+
+    def test_a_poisoned_floor_gives_way_to_two_sources(self, kept):
+        """traccar 3067: one time from the future must not bar the true one for ever."""
+        assert not kept.learn(Anchor(0, T0, "gnss", 300))
+        assert kept.learn(Anchor(1_000, T0 + 1_500, "ntp", 50))
+        assert kept.source == "ntp"
+        assert kept.floor_ms <= T0 + 1_500
+        assert kept.learn(Anchor(2_000, T0 + 2_000, "gnss", 300))
+
+    def test_a_poisoned_floor_gives_way_to_one_that_holds(self, kept):
+        learned = [
+            kept.learn(Anchor(up_ms, T0 + up_ms, "gnss", 300))
+            for up_ms in range(0, CONVINCED_MS + 1, 1_000)
+        ]
+        assert learned == [False] * (CONVINCED_MS // 1_000) + [True]
+
+    def test_a_leap_that_wavers_never_convinces(self, kept):
+        for n in range(100):
+            assert not kept.learn(Anchor(n * 60_000, T0 + n * 90_000, "gnss", 300))
+
+    @pytest.mark.parametrize("leap_ms", [YEAR_MS, -YEAR_MS])
+    @pytest.mark.parametrize("source", ["ntp", "gnss"])
+    def test_a_higher_source_leaps_only_when_it_has_held(self, source, leap_ms):
+        keeper = ClockKeeper(T0 - 5 * YEAR_MS)
+        keeper.learn(Anchor(0, T0, "gw", 2_000))
+        assert not keeper.learn(Anchor(1_000, T0 + 1_000 + leap_ms, source, 50))
+        assert keeper.stamp(1_000).at_ms == T0 + 1_000
+        up_ms = 1_000 + CONVINCED_MS
+        assert keeper.learn(Anchor(up_ms, T0 + up_ms + leap_ms, source, 50))
+
+    def test_a_stale_anchor_does_not_give_way_to_one_lower_source_that_leaps(self, keeper):
+        keeper.learn(Anchor(0, T0, "gnss", 300))
+        for n in range(10):
+            up_ms = STALE_MS + 1 + n * CONVINCED_MS
+            assert not keeper.learn(Anchor(up_ms, T0 + up_ms + YEAR_MS, "ntp", 50))
+        assert keeper.learn(Anchor(up_ms, T0 + up_ms + YEAR_MS, "gw", 2_000))
+
+    @pytest.mark.parametrize("source", ["ntp", "gw", "gnss"])
+    def test_beyond_the_year_2100_nothing_is_believed(self, keeper, source):
+        assert not keeper.learn(Anchor(0, MAX_AT_MS + 1, source, 1))
+        assert keeper.source == "none"
+
+    def test_what_was_remembered_of_this_boot_dates_it_and_stays_news_to_nobody(self, keeper):
+        keeper.remember(T0, Anchor(1_000, T0, "gnss", 300))
+        assert keeper.stamp(3_000) == Stamp(T0 + 2_000, "gnss", 300)
+        assert not keeper.learn(Anchor(4_000, T0 + 3_000, "ntp", 50))
+        assert not keeper.learn(Anchor(5_000, T0 + 4_000, "gnss", 300))
 
 
 class TestUnit:
