@@ -14,6 +14,7 @@ import msgspec
 import piexif
 from piexif import GPSIFD, ExifIFD, ImageIFD
 
+from hardware.camera.jpeg import START
 from wire.records import Position, Record, Ref
 
 COMMENT = b"ASCII\0\0\0"
@@ -61,15 +62,19 @@ def stamp(
         exif.update(_exif_times(record.at_ms))
     gps = _gps(record.pos, record.at_ms) if record.pos else {}
     into = BytesIO()
+    if not jpeg.startswith(START):
+        raise ValueError("no JPEG to stamp")
     try:
         piexif.insert(piexif.dump({"0th": zeroth, "Exif": exif, "GPS": gps}), jpeg, into)
-    except piexif.InvalidImageDataError as exc:
+    except UNREADABLE as exc:
         raise ValueError("no JPEG to stamp") from exc
     return into.getvalue()
 
 
 def about(jpeg: bytes) -> About | None:
     """Which record `jpeg` was taken for, None where it does not say."""
+    if not jpeg.startswith(START):
+        return None  # piexif would take it for a file's name
     try:
         comment = piexif.load(jpeg)["Exif"][ExifIFD.UserComment]
         return msgspec.json.decode(comment.removeprefix(COMMENT), type=About)

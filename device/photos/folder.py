@@ -140,6 +140,9 @@ class PhotoFolder:
         before = self._at(entry)
         after = msgspec.structs.replace(entry, state=state)
         with self._told():
+            if not before.exists():
+                del self._entries[digest]
+                return False
             before.replace(self._at(after))
             self._sync(self._at(after).parent)
             self._sync(before.parent)

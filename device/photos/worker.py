@@ -105,7 +105,7 @@ class PhotoWorker:
             self._folder = PhotoFolder(budget.path, budget.most_count, budget.most_bytes)
         return self._folder
 
-    def _trouble(self, job: object, exc: PhotoFault) -> None:
+    def _trouble(self, job: object, exc: PhotoFault | ValueError) -> None:
         log.error("%s", exc)
         self._say("folder", str(exc))
         if isinstance(job, ef.TakePhoto):
@@ -156,7 +156,7 @@ class PhotoWorker:
         try:
             jpeg = stamp(shot.jpeg, whose, wanted.record, shot.exposure_us, shot.iso)
             entry = self._there().keep(jpeg)
-        except PhotoFault as exc:
+        except (PhotoFault, ValueError) as exc:
             self._trouble(wanted, exc)
             return
         self._say("folder", "")

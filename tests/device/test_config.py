@@ -62,6 +62,17 @@ def test_parts_left_out_are_absent(write):
     )
 
 
+def test_a_camera(write):
+    camera = '[camera]\nkind = "picamera2"\nmax_mb = 64\nwidth = 1152\n[panel]'
+    config = load(write(GOOD.replace("[panel]", camera)))
+    assert (config.camera.kind, config.camera.folder, config.camera.max_mb) == (
+        "picamera2",
+        "photos",
+        64,
+    )
+    assert (config.camera.width, config.camera.height) == (1152, 1296)
+
+
 def test_an_absolute_journal_path_stays(write):
     path = write(GOOD.replace("data/journal.db", "/data/j.db"))
     assert str(journal_path(path, load(path))) == "/data/j.db"
@@ -80,7 +91,12 @@ WRONG = {
     "an id of two lines": (('id = "car-1"', 'id = "car-1\\n"'), "[unit] id", "car-1"),
     "no broker": ((GOOD[GOOD.index("[[broker]]") : GOOD.index("[journal]")], ""), "", "broker"),
     "an empty path": (('path = "data/journal.db"', 'path = ""'), "[journal] path", ">= 1"),
-    "no camera is driven": (("[panel]", '[camera]\nkind = "pi"\n[panel]'), "[camera] kind", "pi"),
+    "no such camera": (("[panel]", '[camera]\nkind = "pi"\n[panel]'), "[camera] kind", "pi"),
+    "a width no camera has": (
+        ("[panel]", '[camera]\nkind = "sim"\nwidth = 1000\n[panel]'),
+        "[camera] width",
+        "32",
+    ),
 }
 
 

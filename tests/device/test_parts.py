@@ -9,11 +9,14 @@ import msgspec
 import pytest
 
 from device.config import DeviceConfig
+from device.core import effects as ef
 from device.core import events as ev
 from device.parts import NoPanel, Parts, fix_event
+from hardware.camera.twin import Control
 from hardware.gps.epoch import GpsFix
 from hardware.panel.panel import Panel
 from hardware.pn532.twin import Pn532Twin
+from wire.records import Checkin, Ref
 from wire.words import Fault
 
 WAIT_S = 20
@@ -37,7 +40,7 @@ from device.parts import Parts
 unit = {"id": "car-1", "role": "vehicle"}
 whole = {"unit": unit, "broker": [{"host": "h"}], "journal": {"path": "j"}}
 Parts(msgspec.convert(whole, DeviceConfig), Path("."), print)
-print(sorted({"serial", "gpiozero", "pynmea2"} & set(sys.modules)))
+print(sorted({"serial", "gpiozero", "pynmea2", "piexif"} & set(sys.modules)))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
@@ -114,3 +117,55 @@ def test_a_fix_is_taken_over_whole():
     }
     others = {name: None for name in GpsFix.__struct_fields__ if name not in shared}
     assert fix_event(GpsFix(**shared, **others)) == ev.Fix(**shared)
+
+
+CHECKIN = Checkin(
+    boot="9c1b22f0",
+    up_ms=61_000,
+    at_ms=1_763_890_000_000,
+    clock="gnss",
+    clock_err_ms=30,
+    badge="04a1b2c3",
+    person=None,
+    place=None,
+    method="nfc",
+    proof="uid",
+    result="unknown",
+)
+CAMERA = {"kind": "sim", "width": 160, "height": 96}
+
+
+def until(heard, kind):
+    while not isinstance(event := heard.get(timeout=WAIT_S), kind):
+        continue
+    return event
+
+
+def test_a_camera_takes_a_photo_into_the_folder_beside_the_configuration(tmp_path):
+    heard = queue.Queue()
+    parts = Parts(config(camera=CAMERA), tmp_path, heard.put)
+    parts.start()
+    assert until(heard, ev.PartSpoke) == ev.PartSpoke("camera", "ok")
+    parts.photo(ef.TakePhoto("checkin", Ref("event", "e" * 16, 1), CHECKIN))
+    taken = until(heard, ev.PhotoTaken)
+    assert (taken.width, taken.height) == (160, 96)
+    parts.stop()
+    (path,) = (tmp_path / "photos" / "new").glob("*.jpg")
+    assert taken.sha256 in path.name
+
+
+def test_photos_work_is_handed_over_whatever_the_camera_does(tmp_path):
+    heard = queue.Queue()
+    Control(tmp_path / "camera.control").set("stuck")
+    parts = Parts(config(camera=CAMERA), tmp_path, heard.put)
+    parts.start()
+    for _ in range(20):
+        parts.photo(ef.TakePhoto("checkin", Ref("event", "e" * 16, 1), CHECKIN))
+    assert "wait already" in until(heard, ev.PhotoFailed).why
+    parts.stop()
+
+
+def test_a_unit_without_a_camera_has_no_photos_work(tmp_path):
+    parts = Parts(config(), tmp_path, [].append)
+    parts.photo(ef.ListPhotos())
+    assert not (tmp_path / "photos").exists()

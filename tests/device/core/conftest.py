@@ -65,7 +65,14 @@ class Unit:
     """An agent and its runner: `happen` feeds an event; what came of it is in the lists."""
 
     def __init__(
-        self, role="checkpoint", journal=None, saved=None, ignition=None, feed_clock=False, **memory
+        self,
+        role="checkpoint",
+        journal=None,
+        saved=None,
+        ignition=None,
+        camera=False,
+        feed_clock=False,
+        **memory,
     ):
         self.journal = journal or Journal()
         self.journal.saved |= saved or {}
@@ -88,6 +95,7 @@ class Unit:
             keys,
             UTC0 - 86_400_000,
             ignition,
+            camera=camera,
             feed_clock=feed_clock,
         )
         self.agent = Agent(Identity("v-1", role, "9c1b22f0", "0.4.0"), memory, means)

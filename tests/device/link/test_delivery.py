@@ -527,3 +527,33 @@ def test_the_queue_counts_what_is_not_acknowledged(connected, records):
     connected.send(0)
     connected.ack(2)
     assert connected.delivery.queue() == {"event": records - 1, "track": 2}
+
+
+class TestWhatIsNoRecord:
+    def test_gets_half_a_second_of_the_link_when_no_record_waits(self, connected):
+        connected.online()
+        assert connected.delivery.spare() == START_BYTES_S // 2
+
+    def test_gets_nothing_while_a_record_of_either_stream_is_not_acknowledged(self, connected):
+        for stream in ("event", "track"):
+            connected.grow(stream)
+            assert connected.delivery.spare() == 0
+            connected.send(0)
+            assert connected.delivery.spare() == 0
+            connected.ack(2, stream)
+            assert connected.delivery.spare() > 0
+
+    def test_gets_no_more_than_is_left_of_the_second(self, connected):
+        connected.delivery.counted(99, START_BYTES_S - 1_000, 0)
+        assert connected.delivery.spare() == 1_000
+
+    def test_gets_nothing_before_the_greeting_is_answered_or_without_a_link(self, bench):
+        assert bench.delivery.spare() == 0
+        bench.delivery.connected(0)
+        bench.online()
+        bench.ack(1, "event")
+        assert bench.delivery.spare() == 0
+        bench.ack(1, "track")
+        assert bench.delivery.spare() > 0
+        bench.delivery.disconnected()
+        assert bench.delivery.spare() == 0

@@ -85,3 +85,9 @@ def test_never_more_than_the_link_and_the_floor(steps):
             waiting[token] = size
         assert pace.room() >= FLOOR_BYTES - sum(waiting.values())
         assert waiting or pace.room() >= FLOOR_BYTES
+
+
+def test_a_second_of_the_link_knows_no_floor(pace):
+    assert pace.second() == START_BYTES_S
+    drive(pace, MEASURE_BYTES, 4_000, 60)
+    assert pace.second() < FLOOR_BYTES <= pace.room()

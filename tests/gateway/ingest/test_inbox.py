@@ -120,3 +120,34 @@ def test_who_waits_for_a_message_gets_it(filled):
     inbox.put(event(1), 0)
     thread.join(30)
     assert got == [event(1)]
+
+
+def photo(n):
+    return Message(f"xk/v1/cp-01/up/photo/{'ab' * 32}/{n}", b"x" * 100)
+
+
+def test_the_three_lanes_take_turns(filled):
+    inbox = filled(photo(0), photo(1), track(1), event(1))
+    first, second, third = (inbox.take(0) for _ in range(3))
+    assert [event(1).topic] == [m.topic for m in first]
+    assert [track(1).topic] == [m.topic for m in second]
+    assert [photo(0).topic, photo(1).topic] == [m.topic for m in third]
+    assert inbox.take(0) == []
+
+
+def test_an_idle_inbox_forgets_no_lane(filled):
+    inbox = filled()
+    for _ in range(5):
+        assert inbox.take(0) == []
+    for message in (photo(0), track(1), event(1)):
+        assert inbox.put(message, 0)
+    assert len([m for _ in range(3) for m in inbox.take(0)]) == 3
+
+
+def test_photos_come_in_light_groups_and_few_wait(filled, monkeypatch):
+    monkeypatch.setattr(inbox_module, "LIGHT_WEIGHT", 150)
+    monkeypatch.setattr(inbox_module, "PHOTO_ROOM", 3)
+    inbox = filled(photo(0), photo(1), photo(2))
+    assert not inbox.put(photo(3), 0)
+    assert inbox.put(event(1), 0)
+    assert [len(inbox.take(0)) for _ in range(3)] == [1, 2, 1]

@@ -1,0 +1,243 @@
+"""Chunks of photos: only what a record announced, put together in any order of arrival, whole or not there."""
+
+import errno
+import multiprocessing
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from gateway.ingest import photos as photos_module
+from gateway.ingest.intake import Intake, Message
+from gateway.ingest.photos import Chunk, keep
+from gateway.store.open import open_store
+from wire import codec, topics
+from wire.chain import NoKeys
+from wire.limits import MAX_CHUNK_BYTES, MAX_PHOTO_BYTES
+from wire.orders import PhotoAck, Refused
+from wire.records import Photo
+
+DATA = b"\xff\xd8" + bytes(range(256)) * 600 + b"\xff\xd9"
+SHA = sha256(DATA).hexdigest()
+SIZE = len(DATA)
+NOW_MS = 1_763_890_000_000
+STEP = 40_000
+
+
+class Site:
+    """An intake whose units' photos lie in `folder`."""
+
+    def __init__(self, store, folder):
+        self.store, self.folder = store, folder
+        self.intake = Intake(store, NoKeys(), NoKeys(), lambda point: None, folder)
+
+    def take(self, *messages):
+        """What is answered about photos."""
+        answers = self.intake.take(messages, NOW_MS)
+        return [
+            codec.decode_photo_answer(answer.payload)
+            for answer in answers
+            if answer.topic.endswith("/down/ack/photo")
+        ]
+
+    def chunk(self, offset, data=None, unit="cp-01", sha=SHA, **more):
+        data = DATA[offset : offset + STEP] if data is None else data
+        return Message(topics.photo(unit, sha, offset), data, **more)
+
+    def whole(self, unit="cp-01"):
+        return [path.read_bytes() for path in (self.folder / unit).glob("*.jpg")]
+
+
+@pytest.fixture
+def site(any_store, tmp_path):
+    return Site(any_store, tmp_path / "photos")
+
+
+@pytest.fixture
+def announced(site, unit_log):
+    """A site to which `cp-01` has announced the photo."""
+    site.take(announce(unit_log()).message())
+    return site
+
+
+def announce(log, size=SIZE, sha=SHA, **more):
+    return log.add(Photo, sha256=sha, bytes=size, width=64, height=48, reason="checkin", **more)
+
+
+def test_a_photo_chunk_by_chunk_is_kept_byte_for_byte(announced):
+    acks = [announced.take(announced.chunk(at))[0] for at in range(0, len(DATA), STEP)]
+    ends = [*range(STEP, len(DATA), STEP), len(DATA)]
+    assert [(ack.next, ack.done) for ack in acks] == [(end, end == len(DATA)) for end in ends]
+    assert {(ack.sha256, ack.store) for ack in acks} == {(SHA, announced.store.identity)}
+    assert announced.whole() == [DATA]
+    assert not list(announced.folder.glob("*/*.part"))
+
+
+def test_chunks_of_one_group_get_one_answer(announced):
+    (ack,) = announced.take(*(announced.chunk(at) for at in range(0, len(DATA), STEP)))
+    assert ack.done
+
+
+def test_the_record_and_its_chunk_may_come_in_one_group(site, unit_log):
+    (ack,) = site.take(site.chunk(0), announce(unit_log()).message())
+    assert ack.next == STEP
+
+
+def test_repeated_overlapping_and_early_chunks_change_nothing_that_is_right(announced):
+    for offset, after in ((0, STEP), (0, STEP), (100, STEP + 100), (90_000, STEP + 100)):
+        (ack,) = announced.take(announced.chunk(offset))
+        assert ack.next == after
+    for offset in range(STEP, len(DATA), STEP // 2):
+        announced.take(announced.chunk(offset))
+    assert announced.whole() == [DATA]
+
+
+def test_after_it_is_whole_every_chunk_is_answered_done(announced):
+    announced.take(*(announced.chunk(at) for at in range(0, len(DATA), STEP)))
+    (ack,) = announced.take(announced.chunk(STEP))
+    assert (ack.done, ack.next) == (True, len(DATA))
+    assert announced.whole() == [DATA]
+
+
+def test_what_no_record_announced_is_refused_and_quarantined(site, unit_log, rows):
+    site.take(announce(unit_log()).message())
+    (answer,) = site.take(site.chunk(0, unit="cp-02"))
+    assert isinstance(answer, Refused)
+    assert answer.refused == "no photo record of this unit announced this hash"
+    assert answer.sha256 == sha256(DATA[:STEP]).hexdigest()
+    (row,) = rows(site.store, "quarantine")
+    assert (row["unit"], row["payload"]) == ("cp-02", DATA[:STEP])
+    assert not (site.folder / "cp-02").exists()
+
+
+@pytest.mark.parametrize(
+    ("offset", "data"),
+    [
+        (len(DATA) - 10, b"x" * 11),
+        (len(DATA) + 1, b""),
+        (0, bytes(MAX_CHUNK_BYTES + 1)),
+        (999_999_999_999, b"x"),
+    ],
+)
+def test_more_than_was_announced_or_may_be_is_refused(announced, offset, data):
+    (answer,) = announced.take(announced.chunk(offset, data))
+    assert isinstance(answer, Refused)
+    assert f"of a photo of {len(DATA)}" in answer.refused
+    assert announced.whole() == []
+
+
+def test_an_announcement_beyond_all_measure_takes_nothing(site, unit_log):
+    site.take(announce(unit_log(), size=MAX_PHOTO_BYTES + 1).message())
+    (answer,) = site.take(site.chunk(0))
+    assert "more than" in answer.refused
+
+
+def test_another_hash_than_the_records_is_thrown_away_and_begun_anew(announced):
+    wrong = DATA[: STEP - 1] + b"x"
+    announced.take(announced.chunk(0, wrong))
+    answers = [announced.take(announced.chunk(at))[0] for at in range(STEP, len(DATA), STEP)]
+    assert "another hash" in answers[-1].refused
+    assert announced.whole() == []
+    announced.take(*(announced.chunk(at) for at in range(0, len(DATA), STEP)))
+    assert announced.whole() == [DATA]
+
+
+def test_two_units_with_the_same_picture_have_each_their_file(announced, unit_log):
+    announced.take(announce(unit_log("cp-02")).message())
+    for unit in ("cp-01", "cp-02"):
+        announced.take(*(announced.chunk(at, unit=unit) for at in range(0, len(DATA), STEP)))
+    assert announced.whole() == announced.whole("cp-02") == [DATA]
+
+
+def test_a_retained_chunk_is_passed_over(announced):
+    assert announced.take(announced.chunk(0, retained=True)) == []
+
+
+def test_a_full_disk_is_not_answered_and_leaves_no_half_chunk(announced, monkeypatch):
+    announced.take(announced.chunk(0))
+
+    def half(fd, data, offset):
+        if len(data) > STEP // 2:
+            return os.write(fd, data[: STEP // 2]) if os.lseek(fd, offset, 0) >= 0 else 0
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(photos_module.os, "pwrite", half)
+        assert announced.take(announced.chunk(STEP)) == []
+    (ack,) = announced.take(announced.chunk(STEP))
+    assert ack.next == 2 * STEP
+    announced.take(*(announced.chunk(at) for at in range(2 * STEP, len(DATA), STEP)))
+    assert announced.whole() == [DATA]
+
+
+def test_a_tail_lost_with_the_power_is_asked_for_again(announced):
+    announced.take(announced.chunk(0), announced.chunk(STEP))
+    (part,) = announced.folder.glob("*/*.part")
+    os.truncate(part, 50_000)
+    (ack,) = announced.take(announced.chunk(2 * STEP))
+    assert ack.next == 50_000
+
+
+def test_only_a_whole_file_on_the_medium_gets_its_name(tmp_path, monkeypatch):
+    def cut(fd):
+        raise InterruptedError
+
+    monkeypatch.setattr(photos_module.os, "fsync", cut)
+    with pytest.raises(InterruptedError):
+        keep(tmp_path, Chunk("cp-01", SHA, 0, DATA, 0), len(DATA))
+    assert not (tmp_path / f"{SHA}.jpg").exists()
+    monkeypatch.undo()
+    assert keep(tmp_path, Chunk("cp-01", SHA, 0, DATA[:10], 0), len(DATA)) == len(DATA)
+
+
+def _work(folder, barrier, answers):
+    barrier.wait(30)
+    for offset in range(0, len(DATA), 1_000):
+        chunk = Chunk("cp-01", SHA, offset, DATA[offset : offset + 1_000], 0)
+        answers.put(keep(Path(folder), chunk, len(DATA)))
+
+
+def test_workers_that_share_the_folder_agree(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    barrier, answers = spawn.Barrier(3), spawn.Queue()
+    work = [spawn.Process(target=_work, args=(str(tmp_path), barrier, answers)) for _ in range(3)]
+    for one in work:
+        one.start()
+    count = 3 * len(range(0, len(DATA), 1_000))
+    found = [answers.get(timeout=60) for _ in range(count)]
+    for one in work:
+        one.join(30)
+    assert [one.exitcode for one in work] == [0, 0, 0]
+    assert found.count(len(DATA)) >= 3
+    assert [path.name for path in tmp_path.iterdir()] == [f"{SHA}.jpg"]
+    assert (tmp_path / f"{SHA}.jpg").read_bytes() == DATA
+
+
+def test_an_intake_without_a_folder_passes_chunks_over(bench, unit_log):
+    bench.take(announce(unit_log()).message())
+    assert bench.intake.take([Message(topics.photo("cp-01", SHA, 0), DATA[:10])], NOW_MS) == []
+
+
+def test_a_store_of_the_version_before_gets_the_table(any_url, opened):
+    store = opened(any_url)
+    with store.changing() as connection:
+        connection.exec_driver_sql("DROP TABLE photos")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    store.close()
+    again = open_store(any_url)
+    with again.reading() as connection:
+        assert connection.exec_driver_sql("SELECT * FROM photos").all() == []
+    again.close()
+
+
+def test_the_answer_is_signed_like_the_others(any_store, tmp_path, unit_log):
+    class Key:
+        def sign(self, text):
+            return "k-1", sha256(text).hexdigest()
+
+    intake = Intake(any_store, NoKeys(), Key(), lambda point: None, tmp_path)
+    intake.take([announce(unit_log()).message()], NOW_MS)
+    (answer,) = intake.take([Message(topics.photo("cp-01", SHA, 0), DATA[:10])], NOW_MS)
+    ack = codec.decode(answer.payload, PhotoAck)
+    assert (ack.kid, ack.sig) == ("k-1", sha256(codec.signed_text(ack)).hexdigest())
