@@ -2,7 +2,7 @@
 
 import pytest
 
-from device.config import journal_path, load
+from device.config import ClockSection, journal_path, load
 from device.link.mqtt import Broker
 from wire.words import Fault
 
@@ -125,3 +125,11 @@ def test_no_file_and_no_toml(tmp_path, write):
         load(tmp_path / "none.toml")
     with pytest.raises(Fault, match="line 1"):
         load(write("[unit\n"))
+
+
+def test_the_systems_clock_is_left_alone_unless_it_is_asked_for(write):
+    assert load(write(GOOD)).clock == ClockSection(set_system=False, chrony_socket=None)
+    asked = load(
+        write(GOOD + '[clock]\nset_system = true\nchrony_socket = "/run/chrony.xunkong.sock"\n')
+    )
+    assert asked.clock == ClockSection(True, "/run/chrony.xunkong.sock")

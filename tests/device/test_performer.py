@@ -305,3 +305,23 @@ class TestSending:
         told = filled.send(first=1, log=log)
         assert sum(isinstance(event, ev.Rotted) for event in told) == 6
         assert filled.inbox == [ev.Dispatched(7, 1, None, 0)]
+
+
+class Feed:
+    def __init__(self):
+        self.sent = []
+
+    def send(self, wall_ms, off_ms):
+        self.sent.append((wall_ms, off_ms))
+        return False
+
+
+def test_the_clock_daemon_is_fed_where_there_is_a_feed(tmp_path):
+    stage, feed = Stage(tmp_path), Feed()
+    stage.perform([ef.FeedClock(5, 7)])
+    fed = Performer(
+        "car-1", stage.journal, stage.panel, stage.link, NoKeys(), [].append, stage.leave, feed=feed
+    )
+    assert fed.perform([ef.FeedClock(5, 7)]) == []
+    assert feed.sent == [(5, 7)]
+    stage.journal.close()

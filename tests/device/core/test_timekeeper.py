@@ -5,7 +5,7 @@ import pytest
 from device.core import effects as ef
 from device.core.kept_time import KeptTime, last_kept
 from device.core.timekeeper import NOTE_EVERY_MS
-from wire.records import Alarm, Boot, Checkin, Clock
+from wire.records import Alarm, Boot, Checkin, Clock, Track
 
 UTC0 = 1_763_890_000_000
 BOOT, OTHER = "9c1b22f0", "aaaa0000"
@@ -168,6 +168,28 @@ class TestAtOdds:
         assert clock_alarms(bare)[-1] == ("gnss", False)
 
 
+class TestFuture:
+    """traccar 3224, 2264, 3067: one fix from the future poisons all that comes after it."""
+
+    @pytest.mark.parametrize("fixes", [1, 2, 60])
+    def test_fixes_from_the_future_poison_nothing(self, vehicle, fixes):
+        vehicle.drive(30)
+        for _ in range(fixes):
+            vehicle.fix(vehicle.up_ms + 1_000, utc_ms=UTC0 + vehicle.up_ms + 5 * YEAR_MS)
+        vehicle.drive(90)
+        assert {track.at_ms - track.up_ms for track in vehicle.kept(Track)} == {UTC0}
+        for track in vehicle.kept(Track):
+            assert track.t0_ms - track.up0_ms == UTC0
+            assert sum(track.dt_ms) <= vehicle.up_ms
+
+    def test_a_first_fix_from_the_future_is_corrected_by_those_that_follow(self, bare):
+        bare.fix(5_000, utc_ms=UTC0 + 5 * YEAR_MS)
+        bare.fix(6_000)
+        bare.fix(7_000)
+        bare.tap()
+        assert bare.kept(Checkin)[0].at_ms == UTC0 + 7_000
+
+
 class TestJumps:
     """OctoPi 606 and its kind: the system's clock steps, the records do not."""
 
@@ -233,6 +255,13 @@ class TestFeed:
         for n in range(5):
             feeding.fix(20_000 + n * 1_000, utc_ms=UTC0 + YEAR_MS + feeding.up_ms + n * 1_000)
         assert self.fed(feeding) == []
+
+    def test_a_receiver_that_leaps_is_not_passed_on(self, feeding):
+        feeding.drive(5)
+        before = len(self.fed(feeding))
+        for _ in range(5):
+            feeding.fix(feeding.up_ms + 1_000, utc_ms=UTC0 + YEAR_MS + feeding.up_ms)
+        assert len(self.fed(feeding)) == before
 
     def test_nothing_where_nobody_asked_for_it(self, vehicle):
         vehicle.drive(5)
