@@ -8,6 +8,7 @@ import msgspec
 
 from device.config import DeviceConfig
 from device.parts import Parts
+from device.selftest.camera import try_camera, try_photos
 from device.selftest.ears import Ears
 from device.selftest.finding import SIGNS, Finding, fit
 from device.selftest.machine import try_brokers, try_clock, try_journal, try_temperature
@@ -45,6 +46,7 @@ def _findings(path: Path, config: DeviceConfig, person: Person) -> Iterator[Find
         return
     yield try_clock()
     yield try_temperature(path.parent)
+    yield from try_photos(path, config)
     yield from _parts(path, config, person)
     yield from try_brokers(config)
 
@@ -54,7 +56,7 @@ def _parts(path: Path, config: DeviceConfig, person: Person) -> Iterator[Finding
     parts = Parts(config, path.parent, ears.put)
     parts.start()
     try:
-        for trial in TRIALS:
+        for trial in (*TRIALS, try_camera):
             yield from trial(config, ears, parts.panel, person)
     finally:
         parts.stop()

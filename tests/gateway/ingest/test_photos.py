@@ -191,6 +191,20 @@ def test_only_a_whole_file_on_the_medium_gets_its_name(tmp_path, monkeypatch):
     assert keep(tmp_path, Chunk("cp-01", SHA, 0, DATA[:10], 0), len(DATA)) == len(DATA)
 
 
+def test_a_part_that_another_worker_removed_meanwhile_is_begun_anew(tmp_path, monkeypatch):
+    part, real, met = tmp_path / f"{SHA}.part", photos_module.fcntl.flock, []
+
+    def flock(fd, how):
+        real(fd, how)
+        if not met:
+            met.append(fd)
+            part.unlink()
+
+    monkeypatch.setattr(photos_module.fcntl, "flock", flock)
+    assert keep(tmp_path, Chunk("cp-01", SHA, 0, DATA[:10], 0), len(DATA)) == 10
+    assert part.read_bytes() == DATA[:10]
+
+
 def _work(folder, barrier, answers):
     barrier.wait(30)
     for offset in range(0, len(DATA), 1_000):
