@@ -58,6 +58,7 @@ class PhotoWorker:
         self._folder: PhotoFolder | None = None
         self._wanted: dict[int, ef.TakePhoto] = {}
         self._tokens = 0
+        self._list_owed = False
         self._words = {"camera": "", "folder": ""}
         self._thread = threading.Thread(target=self._run, name="photos", daemon=True)
         self._table: dict[type, Callable[[Any], None]] = {
@@ -95,6 +96,8 @@ class PhotoWorker:
         while (job := self._queue.get()) is not None:
             try:
                 self._table[type(job)](job)
+                if self._list_owed and self._folder:
+                    self._list(ef.ListPhotos())
             except PhotoFault as exc:
                 self._trouble(job, exc)
 
@@ -120,7 +123,9 @@ class PhotoWorker:
             self._put(ev.PartSpoke("camera", after))
 
     def _list(self, _: ef.ListPhotos) -> None:
+        self._list_owed = True
         folder = self._there()
+        self._list_owed = False
         waiting = tuple((entry.sha256, entry.size_bytes) for entry in folder.list("waiting"))
         self._put(ev.PhotosFound(waiting))
         for entry in folder.list("new"):

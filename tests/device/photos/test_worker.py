@@ -141,6 +141,24 @@ def test_the_part_is_well_again_once_a_photo_could_be_kept(stage, jpeg, monkeypa
 
 
 class TestAfterARestart:
+    def test_what_waits_in_a_folder_that_could_not_be_opened_is_found_once_it_can(
+        self, stage, jpeg, checkin
+    ):
+        taken = stage.shoot(jpeg())
+        stage.worker.stop()
+        away = stage.path.rename(stage.path.parent / "away")
+        stage.path.write_text("in the way")
+        other = stage.restarted(checkin)
+        words = [other.next(ev.PartSpoke).word for _ in range(2)]
+        assert words[0] == "ok"
+        assert "photos folder" in words[1]
+        stage.path.unlink()
+        away.rename(stage.path)
+        other.worker.submit(ef.TidyPhotos(None, 7.0))
+        other.worker.submit(ef.TidyPhotos(1_763_890_000_000, 7.0))
+        assert other.next(ev.PhotosFound).waiting == ((taken.sha256, taken.size_bytes),)
+        other.worker.stop()
+
     def test_what_waits_is_found_oldest_first(self, stage, jpeg, checkin):
         kept = [stage.shoot(jpeg(number)) for number in (1, 2, 3)]
         stage.worker.submit(ef.PhotoDone(kept[1].sha256, 1_763_890_000_000))
