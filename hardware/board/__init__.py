@@ -1,0 +1,1 @@
+"""The computer itself: heat, power, room, memory, and what is written to its card."""

@@ -1,0 +1,1 @@
+"""The cellular modem, as ModemManager's `mmcli` speaks of it."""
