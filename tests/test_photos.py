@@ -158,3 +158,32 @@ def test_what_is_photographed_is_the_citys_to_say(
 def _uses(city: City, unit: str) -> bool:
     row = city.rows().get(unit)
     return row is not None and row.config == 1
+
+
+@pytest.mark.chaos
+def test_kills_at_any_moment_lose_no_photo_that_has_a_record(
+    city: City, checkpoint: Make, settled: Settle
+) -> None:
+    """Unit and gateway in turn; the moments go through the whole way of a photo of half a second."""
+    at = checkpoint()
+    with_camera(at, (1920, 1080))
+    at.unit.program.start()
+    tap(at)
+    for step in range(12):
+        tap(at)
+        wait_for(lambda: False, 0.05 * step)
+        victim = city.gateway if step % 3 == 2 else at.unit.program
+        victim.kill()
+        victim.start()
+    tap(at)
+
+    def nothing_waits() -> bool:
+        folder = at.unit.folder / "photos"
+        states = ("new", "waiting", "lost")
+        return not any(path for state in states for path in (folder / state).iterdir())
+
+    assert wait_for(lambda: nothing_waits() and identical(city, at, len(done_at(at))), WAIT_S)
+    settled(at)
+    announced = [one["record"]["sha256"] for one in city.committed("photo")]
+    assert sorted(announced) == sorted(done_at(at))
+    assert len(announced) >= 2
