@@ -16,6 +16,7 @@ checkpoint = "east"
 repeat_s = 5
 duty_window_s = 20.5
 keep_days = 3
+photo_on = ["sos", "order"]
 [[place]]
 id = "east"
 name = "东门"
@@ -56,6 +57,7 @@ def test_a_whole_file(read):
         repeat_s=5.0,
         duty_window_s=20.5,
         keep_days=3.0,
+        photo_on=("sos", "order"),
         badges=[
             Badge("04a1b2c3d4e5f6", "p-1", "officer", 1_767_196_800_000, 1_767_225_600_000),
             Badge("04a1b2c3", "p-2", "volunteer", revoked=True),

@@ -17,6 +17,7 @@ from wire.orders import (
     ConfigMessage,
     DutyCard,
     OrderMessage,
+    PhotoAck,
     Place,
     Refused,
     UnitConfig,
@@ -199,10 +200,21 @@ class TestAnswer:
     def test_is_told_apart(self, answer):
         assert codec.decode_answer(codec.encode(answer)) == answer
 
+    @pytest.mark.parametrize(
+        "answer", [ACK, MESSAGES[2], PhotoAck(1, H, 4096, "store-1", NOW, done=True)]
+    )
+    def test_about_a_photo_is_told_apart(self, answer):
+        if isinstance(answer, Ack):
+            with pytest.raises(BadPayload, match="sha256"):
+                codec.decode_photo_answer(codec.encode(answer))
+        else:
+            assert codec.decode_photo_answer(codec.encode(answer)) == answer
+
     @given(st.binary(max_size=100))
     def test_random_bytes_are_none(self, junk):
-        with pytest.raises(BadPayload):
-            codec.decode_answer(junk)
+        for read in (codec.decode_answer, codec.decode_photo_answer):
+            with pytest.raises(BadPayload):
+                read(junk)
 
     @pytest.mark.parametrize("refused", [5, [], {}, True, "x" * 501])
     def test_a_reason_of_another_form_is_refused(self, refused):
