@@ -22,6 +22,7 @@ from gateway.forward.events import rfc3339
 from gateway.store.open import open_store
 from gateway.unit_config import newest, push
 from hardware.gps.synthetic import drive
+from hardware.panel.patterns import RHYTHMS
 from sim import tally
 from sim.broker import Broker, find_mosquitto, free_port
 from sim.city import City, Unit, wait_for
@@ -217,7 +218,7 @@ class TestConfiguration:
         city.gateway.stop()
         city.broker.cut()
         at.unit.program.start()
-        assert beeps(at, tap(at, OFFICER)) == 1
+        assert beeps(at, tap(at, OFFICER)) == len(RHYTHMS["stored_offline"].beeps)
         city.broker.start()
         city.gateway.start()
         settled(at)

@@ -17,6 +17,10 @@ SPEAKS_S = 6.0
 FIX_S = 10.0
 HAND_S = 20.0
 
+UNREADABLE = Finding(
+    "gps", "fault", Words("没有收到能读懂的语句", "sends nothing that can be read")
+)
+
 Trial = Callable[[DeviceConfig, Ears, Display, Person], Iterator[Finding]]
 
 
@@ -60,7 +64,7 @@ def try_gps(config: DeviceConfig, ears: Ears, panel: Display, person: Person) ->
     if word in ("unplugged", None):
         yield Finding("gps", "fault", _said(word), _port_remedy(config.gps.port))
     elif word == "silent":
-        yield _silent_gps(config.gps.port, config.gps.baud)
+        yield UNREADABLE
     elif word == "ok" or ears.wait(lambda event: isinstance(event, ev.Fix), FIX_S):
         yield Finding("gps", "ok", Words("有定位", "has a fix"))
     else:
@@ -75,22 +79,25 @@ def try_gps(config: DeviceConfig, ears: Ears, panel: Display, person: Person) ->
         )
 
 
-def _silent_gps(port: str, baud: int) -> Finding:
+def try_baud(config: DeviceConfig) -> Finding | None:
+    """Why a receiver cannot be read. For after the unit's own reader let go of the port."""
+    if config.gps is None:
+        return None
+    port, baud = config.gps.port, config.gps.baud
     found = probe(port, but=baud)
     if found:
         return Finding(
-            "gps",
+            "gps baud",
             "fault",
             Words(
-                f"在 {baud} 波特下读不懂，在 {found} 下正常",
-                f"not readable at {baud} baud, but at {found}",
+                f"在 {found} 波特下读得懂，不是 {baud}", f"readable at {found} baud, not at {baud}"
             ),
             Words(f"在 [gps] 中写 baud = {found}", f"set baud = {found} in [gps]"),
         )
     return Finding(
-        "gps",
+        "gps baud",
         "fault",
-        Words("没有收到语句", "sends no sentences"),
+        Words("任何波特率下都读不懂", "not readable at any rate"),
         Words(
             f"检查供电和接线（模块 TX 接树莓派 RX），以及 {port} 是否被控制台占用（cmdline.txt）",
             f"check its power and wires (its TX to the Pi's RX), and that no console uses {port} (cmdline.txt)",

@@ -12,7 +12,7 @@ from device.selftest.camera import try_camera, try_photos
 from device.selftest.ears import Ears
 from device.selftest.finding import SIGNS, Finding, fit
 from device.selftest.machine import try_brokers, try_clock, try_journal, try_temperature
-from device.selftest.parts import TRIALS
+from device.selftest.parts import TRIALS, UNREADABLE, try_baud
 from device.selftest.person import Person
 from wire.words import Language, Words
 
@@ -55,11 +55,17 @@ def _parts(path: Path, config: DeviceConfig, person: Person) -> Iterator[Finding
     ears = Ears(person.waiting)
     parts = Parts(config, path.parent, ears.put)
     parts.start()
+    unreadable = False
     try:
         for trial in (*TRIALS, try_camera):
-            yield from trial(config, ears, parts.panel, person)
+            for finding in trial(config, ears, parts.panel, person):
+                unreadable |= finding is UNREADABLE
+                yield finding
     finally:
         parts.stop()
+    why = try_baud(config) if unreadable else None
+    if why:
+        yield why
 
 
 def _line(finding: Finding, language: Language) -> str:

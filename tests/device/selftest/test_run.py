@@ -102,14 +102,14 @@ class TestUnattended:
         gps = make_gps(baud=38400)
         code, found = run(unit(broker.port, f'[gps]\nport = "{gps.port}"\nbaud = 9600\n'))
         assert (code, found["gps"]["verdict"]) == (1, "fault")
-        assert found["gps"]["remedy"] == "set baud = 38400 in [gps]"
+        assert found["gps baud"]["remedy"] == "set baud = 38400 in [gps]"
 
     def test_a_silent_receiver(self, unit, run, broker, make_gps, monkeypatch):
         monkeypatch.setattr("device.selftest.baud.LISTEN_S", 0.2)
         gps = make_gps(b"\n")
         code, found = run(unit(broker.port, f'[gps]\nport = "{gps.port}"\n'))
         assert (code, found["gps"]["verdict"]) == (1, "fault")
-        assert "cmdline.txt" in found["gps"]["remedy"]
+        assert "cmdline.txt" in found["gps baud"]["remedy"]
 
     def test_a_mute_reader(self, unit, run, broker, reader):
         reader.mute()
