@@ -45,7 +45,8 @@ AtMs = Annotated[int, Meta(ge=0, le=MAX_AT_MS)]
 Name = Annotated[str, Meta(max_length=64)]
 """An identifier from the city's own books: a person, a place, a badge, a reason's code."""
 
-Text = Annotated[str, Meta(max_length=500)]
+MAX_TEXT = 500
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 """A line that a person wrote or reads."""
 
 UnitName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}" + END)]

@@ -103,15 +103,24 @@ PhotoOn = Literal["checkin", "order", "sos"]
 PHOTO_ON: tuple[PhotoOn, ...] = ("checkin", "order", "sos")
 
 
+LeastProof = Literal["uid", "sun", "ev2"]
+"""From the weakest on: a UID can be copied, a SUN message proves a tap, EV2 proves a tap of now."""
+
+LEAST: tuple[LeastProof, ...] = ("uid", "sun", "ev2")
+
+
 class UnitConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the city wants of one unit; the whole of it, never a part.
 
     `place`: where a checkpoint stands. `repeat_s`: the same badge again within this is one check-in.
     `welfare_warn_s`: how long the box warns a lone person before it raises the alarm.
-    `photo_on`: what a unit with a camera takes a photo of.
+    `photo_on`: what a unit with a camera takes a photo of. `least_proof`: what a badge must prove here.
+    `card_keys`: `wire.cards.ring.KeyRing`, sealed to this unit's own key (`wire.seal`); None: it needs none.
     """
 
     place: Name | None = None
+    least_proof: LeastProof = "uid"
+    card_keys: Annotated[str, Meta(max_length=400_000)] | None = None
     repeat_s: Annotated[float, Meta(ge=0, le=3600)] = 10.0
     duty_window_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
     welfare_warn_s: Annotated[float, Meta(ge=5, le=3600)] = 60.0

@@ -32,7 +32,9 @@ STREAMS: tuple[Stream, ...] = ("event", "track")
 ClockSource = Literal["gnss", "ntp", "gw", "rtc", "none"]
 Method = Literal["nfc", "geofence", "tag", "phone", "manual"]
 Proof = Literal["uid", "sun", "ev2", "gnss", "none"]
-Result = Literal["accepted", "unknown", "revoked", "expired"]
+Result = Literal["accepted", "unknown", "revoked", "expired", "weak", "forged", "replayed"]
+"""`weak`: the proof is below what the place demands; `forged`: it does not hold; `replayed`: it was used."""
+
 StopReason = Literal["power_cut", "clean", "watchdog", "update", "killed", "first_start"]
 AlarmName = Literal["sos", "duress", "welfare", "tamper", "power", "storage", "clock", "part"]
 OrderOutcome = Literal["received", "acknowledged", "refused", "expired", "done", "failed"]
@@ -91,7 +93,8 @@ class Clock(Record, frozen=True, tag="clock"):
 class Checkin(Record, frozen=True, tag="checkin"):
     """Somebody was at a place. `badge`, `person`, `duty` are None where unknown or not meant.
 
-    `sun`: the raw SUN message, and `sun_counter` its read counter, where `proof` is `sun`.
+    `person`: whom the badge belongs to; only an `accepted` one was shown to be here. `sun`: the raw SUN
+    message where the card gave one; `sun_counter`: its read counter, None where the unit could not verify it.
     """
 
     badge: Uid | None
@@ -106,16 +109,22 @@ class Checkin(Record, frozen=True, tag="checkin"):
 
 
 class Crew(Record, frozen=True, tag="crew"):
-    """A badge signed on to or off a vehicle."""
+    """A badge signed on to or off a vehicle; `proof`, `sun` and `sun_counter` as in `Checkin`."""
 
     badge: Uid
     person: Name | None
     action: Literal["on", "off"]
     result: Result = "accepted"
+    proof: Proof = "uid"
+    sun: Text | None = None
+    sun_counter: Count | None = None
 
 
 class Duty(Record, frozen=True, tag="duty"):
-    """One of the eight duties of a village auxiliary, or a volunteer's act; `ref` is its check-in."""
+    """One of the eight duties of a village auxiliary, or a volunteer's act; `ref` is its check-in.
+
+    `count`: how many acts this record adds; from a duty card always one, and another record for each more.
+    """
 
     duty: Name
     ref: Ref | None
