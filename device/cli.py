@@ -33,6 +33,10 @@ def add_commands(commands: Commands) -> None:
     time = commands.add("clock", words, f"xunkong device clock --config {CONFIG} --json", clock)
     _config(commands, time)
     _json(commands, time)
+    words = Words("显示本单元的公钥", "this unit's public key")
+    public = commands.add("key", words, f"xunkong device key --config {CONFIG}", key)
+    _config(commands, public)
+    _json(commands, public)
     gps = commands.group("gps", Words("定位", "positions"))
     decode = gps.add(
         "decode",
@@ -205,6 +209,17 @@ def clock(args: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(report, args.language)))
     return 1 if report.behind_ms else 0
+
+
+def key(args: argparse.Namespace) -> int:
+    """Prints the unit's public key, which a technician sets at the gateway."""
+    from device.own_key import key_path, own_key
+    from wire.seal import public_of
+
+    config = load(args.config)
+    public = public_of(own_key(key_path(journal_path(args.config, config))))
+    print(json.dumps({"unit": config.unit.id, "public": public}) if args.json else public)
+    return 0
 
 
 def gps_decode(args: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from device.known_time import kept_time
 from device.link.delivery import Head
 from wire.batch import decode_record
 from wire.orders import ConfigMessage
-from wire.records import STREAMS, Checkin, Photo, Record, StopReason, Unreadable
+from wire.records import STREAMS, Checkin, Crew, Photo, Record, Ref, StopReason, Unreadable
 from wire.track import TrackFix
 
 RECENT = 50
@@ -63,6 +63,7 @@ def recall(journal: Journal, last_stop: StopReason) -> Memory:
         open_fixes=fixes,
         open_boot=run.before if run else None,
         recent=tuple(r for r in newest if isinstance(r, Checkin)),
+        taps=tuple(_taps(journal)),
         photos=tuple(r.sha256 for r in newest if isinstance(r, Photo) and r.lost is None),
         notes=notes,
         kept_time=kept_time(journal, notes.recall(NOTE, KeptTime), fixes),
@@ -93,6 +94,15 @@ def _fixes(journal: Journal) -> Iterator[TrackFix]:
             yield msgspec.json.decode(raw, type=TrackFix)
         except msgspec.DecodeError as exc:
             log.error("a fix of the open segment cannot be read (%s); it is left out", exc)
+
+
+def _taps(journal: Journal) -> Iterator[tuple[Ref, Checkin | Crew]]:
+    """The newest taps of the current log, the oldest of them first."""
+    log_name = journal.logs("event")[-1].log
+    for seq, raw in reversed(journal.recent("event", RECENT)):
+        record = decode_record(raw)
+        if isinstance(record, Checkin | Crew):
+            yield Ref("event", log_name, seq), record
 
 
 def _newest(journal: Journal) -> Sequence[Record | Unreadable]:

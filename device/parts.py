@@ -11,6 +11,7 @@ from device.core import effects as ef
 from device.core import events as ev
 from device.core.clock import BUILT_MS
 from hardware.errors import HardwareError
+from wire.cards.ring import NO_KEYS, KeyRing
 from wire.words import Fault
 
 Put = Callable[[ev.Event], None]
@@ -53,12 +54,20 @@ class NoPanel:
         """There is nothing to let go of."""
 
 
+class Keys:
+    """The reader's keys: a table that is never changed, only replaced. Its thread reads, the main one replaces."""
+
+    def __init__(self) -> None:
+        self.ring: KeyRing = NO_KEYS
+
+
 class Parts:
     """All parts of one unit. A part that the configuration leaves out is not imported either."""
 
     def __init__(self, config: DeviceConfig, folder: Path, put: Put) -> None:
         self.panel: Display = _panel(config.panel, config.power is not None, folder, put)
         self._readers: list[Reader] = []
+        self._keys = Keys()
         self._camera = _camera(config, folder, put) if config.camera.kind != "none" else None
         if config.nfc:
             self._readers.append(_nfc(config.nfc.port, put))
@@ -69,6 +78,10 @@ class Parts:
         """Hands photos' work over; a unit without a camera has none."""
         if self._camera:
             self._camera.submit(effect)
+
+    def arm(self, keys: KeyRing) -> None:
+        """The card reader uses `keys` from the next card on."""
+        self._keys.ring = keys
 
     def start(self) -> None:
         """Begins to read; a part that is not there yet is waited for, for ever."""

@@ -17,8 +17,9 @@ from device.link.mqtt import MqttLink
 from device.parts import Display
 from wire import topics
 from wire.batch import encode_batch, encode_record
+from wire.cards.ring import KeyRing
 from wire.chain import Signer, signed_text, walk
-from wire.records import Checkin, Crew, Record, Stream, Track
+from wire.records import Checkin, Crew, Duty, Record, Stream, Track
 
 OWED = 1_440
 """Records kept in memory while the journal takes none: a day of track segments."""
@@ -43,6 +44,7 @@ class Performer:
         power_off: Callable[[], None],
         photos: Callable[[ef.PhotoEffect], None] = lambda effect: None,
         feed: ChronyFeed | None = None,
+        arm: Callable[[KeyRing], None] = lambda keys: None,
     ) -> None:
         self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
         self._signer, self._put, self._feed = signer, put, feed
@@ -64,6 +66,7 @@ class Performer:
             ef.Save: self._save,
             ef.PowerOff: lambda effect: power_off(),
             ef.FeedClock: self._feed_clock,
+            ef.Arm: lambda effect: arm(effect.keys),
             **dict.fromkeys(get_args(ef.PhotoEffect), photos),
         }
 
@@ -90,7 +93,7 @@ class Performer:
     def _failed(self, effect: ef.Effect, exc: JournalError) -> None:
         self._say(exc)
         record = effect.record if isinstance(effect, ef.Keep | ef.CloseSegment) else None
-        if record is not None and not isinstance(record, Checkin | Crew):
+        if record is not None and not isinstance(record, Checkin | Crew | Duty):
             self._owed.append(record)
         self._told.append(ev.KeepFailed(record, str(exc)))
 

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from device import system
+from device.cards import CardCiphers
 from device.chrony import ChronyFeed
 from device.config import DeviceConfig, journal_path
 from device.core import events as ev
@@ -29,6 +30,7 @@ from device.journal.journal import Journal, nothing
 from device.link.mqtt import MqttLink
 from device.memory import begin_run, end_run, recall
 from device.news import News
+from device.own_key import key_path
 from device.parts import Parts
 from device.performer import Performer
 from wire import topics
@@ -149,7 +151,7 @@ class _Run:
         _lift_system_clock(config, self._memory)
         socket = config.clock.chrony_socket
         self._feed = ChronyFeed(Path(socket)) if socket else None
-        self._agent = Agent(identity, self._memory, _means(config))
+        self._agent = Agent(identity, self._memory, _means(config, journal.path))
         self._link = MqttLink(
             config.unit.id, config.brokers(), inbox.put, self._agent.will, random.random
         )
@@ -163,6 +165,7 @@ class _Run:
             leave,
             parts.photo,
             feed=self._feed,
+            arm=parts.arm,
         )
         self._measured_s = self._ticked_s = 0.0
         self._news = News()
@@ -227,7 +230,7 @@ def _lift_system_clock(config: DeviceConfig, memory: Memory) -> None:
             log.warning("%s", done)
 
 
-def _means(config: DeviceConfig) -> Means:
+def _means(config: DeviceConfig, journal: Path) -> Means:
     power = config.power
     return Means(
         jitter=random.random,
@@ -235,6 +238,7 @@ def _means(config: DeviceConfig) -> Means:
         signer=NoKeys(),
         verifier=NoKeys(),
         floor_ms=BUILT_MS,
+        cards=CardCiphers(config.unit.id, key_path(journal)),
         ignition=Ignition(int(power.hold_s * 1000), int(power.farewell_s * 1000))
         if power
         else None,

@@ -11,7 +11,8 @@ from device.core.clock import ClockKeeper
 from device.core.desk import Desk, Handler
 from device.core.downlink import Downlink
 from device.core.drive import Drive
-from device.core.effects import Effect, Keep, Light, Sync
+from device.core.duties import Duties
+from device.core.effects import Arm, Effect, Keep, Light, Sync
 from device.core.emergency import SOS_HOLD_MS, Emergency
 from device.core.hands import Hands
 from device.core.keeping import Keeping
@@ -20,6 +21,7 @@ from device.core.parts import Parts
 from device.core.photos import Photos
 from device.core.picture import Picture
 from device.core.power import Power
+from device.core.proofs import Proofs
 from device.core.scribe import Scribe
 from device.core.station import Identity, Means, Memory
 from device.core.taps import Taps
@@ -56,13 +58,17 @@ class Agent:
         self._keeping = Keeping(clock, scribe, picture, delivery)
         verifier, token = means.verifier, self._token
         upload = Upload(identity.unit, verifier, clock, picture, delivery, token)
+        duties = Duties(identity.boot, scribe)
+        self._proofs = proofs = Proofs(means.cards)
+        taps = Taps(identity, scribe, clock, picture, proofs, duties, lambda: not delivery.online)
         self._desks: tuple[Desk, ...] = (
             Parts(scribe, picture),
             self._keeping,
             urgent,
             timekeeper,
             drive,
-            Taps(identity, scribe, clock, picture, lambda: not delivery.online),
+            taps,
+            duties,
             emergency,
             welfare,
             Hands(
@@ -111,7 +117,7 @@ class Agent:
             last_stop=memory.last_stop,
             logs=logs,
         )
-        effects: list[Effect] = [Keep(boot)]
+        effects: list[Effect] = [Arm(self._proofs.keys), Keep(boot)]
         for span in memory.lost:
             effects += self._keeping.lost(span, now)
         return effects + self._drive.recover(memory.open_boot or self._id.boot, now.up_ms)
@@ -147,7 +153,7 @@ class Agent:
         applied = self._scribe.write(
             Config, now.up_ms, version=self._picture.config, outcome="applied"
         )
-        return [Keep(applied), Light(self._picture.troubled)]
+        return [Arm(self._proofs.keys), Keep(applied), Light(self._picture.troubled)]
 
 
 def _table(desks: tuple[Desk, ...]) -> dict[type, list[Handler]]:

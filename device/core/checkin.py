@@ -11,6 +11,9 @@ SOUNDS: dict[Result, Pattern] = {
     "unknown": "unknown",
     "revoked": "refused",
     "expired": "refused",
+    "weak": "refused",
+    "forged": "refused",
+    "replayed": "refused",
 }
 
 

@@ -21,6 +21,7 @@ from wire.batch import BadPayload
 from wire.live import Hello, WorkerState
 from wire.orders import UNATTENDED, Ack, ConfigMessage, OrderMessage, UnitConfig
 from wire.records import Config, Order, OrderOutcome, Stream
+from wire.words import Fault
 
 GATEWAY_ERR_MS = 2_000
 """How far the gateway's time may be off when its acknowledgement is read: a slow link's round trip."""
@@ -115,10 +116,20 @@ class Downlink(Desk):
             return []
         if fault is None and message.version < held:
             fault = f"version {message.version} is older than {held}, which is in use"
+        fault = fault or self._closed(message.config)
         if fault:
             return self._complain("config", payload, fault, now, message.version)
         self._pending = message
         return [Save("config", msgspec.to_builtins(message))]
+
+    def _closed(self, config: UnitConfig) -> str | None:
+        """Why the card keys in `config` cannot be used here; None where they can, or there are none."""
+        try:
+            if config.card_keys is not None:
+                self._means.cards.open(config.card_keys)
+        except Fault as exc:
+            return str(exc)
+        return None
 
     def saved(self) -> UnitConfig | None:
         """The new configuration stands on the medium: it is in force from here on."""

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from wire.cards.ring import KeyRing
 from wire.records import Record, Ref, Stream
 from wire.track import TrackFix
 
@@ -15,6 +16,7 @@ Pattern = Literal[
     "refused",
     "stored_offline",
     "duty_accepted",
+    "duty_refused",
     "order_received",
     "sos_sent",
     "sos_heard",
@@ -114,6 +116,12 @@ class Save(Struct, frozen=True):
     value: Mapping[str, Any]
 
 
+class Arm(Struct, frozen=True):
+    """Let the card reader use these keys from now on, and no others; they are in memory alone."""
+
+    keys: KeyRing
+
+
 class FeedClock(Struct, frozen=True):
     """Tell the clock daemon: when the system's clock said `wall_ms`, it was `off_ms` behind the true UTC."""
 
@@ -188,5 +196,6 @@ Effect = (
     | BeginLog
     | PowerOff
     | Save
+    | Arm
     | FeedClock
 )

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from wire.records import ClockSource, Record, Ref, Stream
+from wire.records import ClockSource, Proof, Record, Ref, Stream
 
 
 class Fix(Struct, frozen=True):
@@ -23,10 +23,15 @@ class Fix(Struct, frozen=True):
 
 
 class CardShown(Struct, frozen=True):
-    """A card came into the reader's field; `uid` in lower-case hex."""
+    """A card came into the reader's field; `uid` in lower-case hex.
+
+    `proof`: `ev2` where the reader authenticated it, else `uid`; `sun`: the SUN message that it gave, unjudged.
+    """
 
     uid: str
     up_ms: int
+    proof: Proof = "uid"
+    sun: str | None = None
 
 
 class PartSpoke(Struct, frozen=True):

@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from device.core.kept_time import KeptTime
 from device.link.delivery import Chain, Head
+from wire.cards.ring import KeyRing
 from wire.chain import Signer, Verifier
 from wire.live import Role
 from wire.orders import ConfigMessage
-from wire.records import Checkin, StopReason
+from wire.records import Checkin, Crew, Ref, StopReason
 from wire.track import TrackFix
+from wire.words import Fault
 
 T = TypeVar("T")
 log = logging.getLogger("xunkong.device")
@@ -61,6 +63,7 @@ class Notes:
 class Memory(Struct, frozen=True):
     """What the journal remembers of the runs before. `open_boot`: the boot of `open_fixes`, None: unknown.
 
+    `taps`: the newest check-ins and sign-ons in this journal's log, oldest first, each as what it stands.
     `photos`: the SHA-256 of the photos among the newest records.
     `kept_time`: the last time that was written down, None if none ever was.
     """
@@ -72,10 +75,34 @@ class Memory(Struct, frozen=True):
     open_fixes: tuple[TrackFix, ...] = ()
     open_boot: str | None = None
     recent: tuple[Checkin, ...] = ()
+    taps: tuple[tuple[Ref, Checkin | Crew], ...] = ()
     photos: tuple[str, ...] = ()
     lost: tuple[Lost, ...] = ()
     notes: Notes = Notes()
     kept_time: KeptTime | None = None
+
+
+class Cards(Protocol):
+    """The ciphers of cards; both raise `Fault` for what does not hold."""
+
+    def open(self, sealed: str) -> KeyRing:
+        """The keys that were sealed to this unit."""
+
+    def counter(self, keys: KeyRing, uid: str, sun: str) -> int | None:
+        """The read counter that `sun` proves of card `uid`; None where it is no SUN message."""
+
+
+class NoCards:
+    """A unit that was given no key of its own: what is sealed stays so."""
+
+    def open(self, sealed: str) -> KeyRing:
+        """Nothing can be opened."""
+        del sealed
+        raise Fault("本单元没有自己的密钥", "this unit has no key of its own")
+
+    def counter(self, keys: KeyRing, uid: str, sun: str) -> int | None:
+        """Nothing can be checked."""
+        raise Fault(f"没有卡 {uid} 的密钥", f"there is no key of card {uid}")
 
 
 class Ignition(Struct, frozen=True):
@@ -100,3 +127,4 @@ class Means(Struct, frozen=True):
     ignition: Ignition | None = None
     camera: bool = False
     feed_clock: bool = False
+    cards: Cards = NoCards()

@@ -38,6 +38,7 @@ RHYTHMS = {
     "stored_offline": Rhythm(".-", "gg", glow="g"),
     "duplicate": Rhythm("..", "gg"),
     "duty_accepted": Rhythm("...", "ggg", glow="g"),
+    "duty_refused": Rhythm("..-", "ggr"),
     "unknown": Rhythm("--", "bb"),
     "refused": Rhythm("---", "rrr", glow="r"),
     "order_received": Rhythm("....", "grgr"),

@@ -9,7 +9,7 @@ from device.journal.journal import Journal
 from device.performer import OWED, Performer
 from wire.batch import decode_batch, decode_record, encode_record
 from wire.chain import NoKeys
-from wire.records import Alarm, Checkin, Crew, Track
+from wire.records import Alarm, Checkin, Crew, Duty, Track
 from wire.track import TrackFix
 
 HEAD = {"boot": "9c1b22f0", "at_ms": None, "clock": "none", "clock_err_ms": None}
@@ -207,9 +207,11 @@ class TestFailing:
         stage.performer.settle()
         assert len(stage.journal.open_fixes()) == 1
 
-    def test_neither_tap_nor_crew_is_owed(self, stage, full):
+    def test_neither_crew_nor_duty_is_owed(self, stage, full):
         crew = Crew(**HEAD, up_ms=1, badge="04a1b2c3", person=None, action="on")
-        assert stage.perform([ef.Keep(crew)]) == [ev.KeepFailed(crew, "full; make room")]
+        duty = Duty(**HEAD, up_ms=1, duty="patrol", ref=None)
+        for tap in (crew, duty):
+            assert stage.perform([ef.Keep(tap)]) == [ev.KeepFailed(tap, "full; make room")]
         full.room()
         assert stage.performer.settle() == []
 

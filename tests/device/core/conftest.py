@@ -11,7 +11,7 @@ from device.core import effects as ef
 from device.core import events as ev
 from device.core.agent import Agent
 from device.core.moment import Now
-from device.core.station import Identity, Means, Memory, Notes
+from device.core.station import Identity, Means, Memory, NoCards, Notes
 from device.link.delivery import Head
 from wire import chain, codec, topics
 from wire.batch import decode_batch, encode_batch, encode_record
@@ -72,6 +72,7 @@ class Unit:
         ignition=None,
         camera=False,
         feed_clock=False,
+        cards=None,
         **memory,
     ):
         self.journal = journal or Journal()
@@ -97,6 +98,7 @@ class Unit:
             ignition,
             camera=camera,
             feed_clock=feed_clock,
+            cards=cards or NoCards(),
         )
         self.agent = Agent(Identity("v-1", role, "9c1b22f0", "0.4.0"), memory, means)
         self._waiting = deque()
@@ -183,6 +185,11 @@ class Unit:
 
     # What the test asks and says
 
+    @property
+    def armed(self):
+        """The keys that the card reader was given last."""
+        return [effect.keys for effect in self.effects if isinstance(effect, ef.Arm)][-1]
+
     def kept(self, kind):
         """The records of `kind` in the journal."""
         return [record for record in self.journal.records if isinstance(record, kind)]
@@ -240,9 +247,9 @@ class Unit:
             self.fix(self.up_ms + 1000 // per_s, lat=lat, **more_now)
         return lat
 
-    def tap(self, uid="04a1b2c3", at_ms=None):
+    def tap(self, uid="04a1b2c3", at_ms=None, proof="uid", sun=None):
         self.up_ms = at_ms or self.up_ms
-        self.happen(ev.CardShown(uid, self.up_ms))
+        self.happen(ev.CardShown(uid, self.up_ms, proof, sun))
 
     def button(self, name, pressed):
         self.happen(ev.ButtonMoved(name, pressed, self.up_ms))

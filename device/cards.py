@@ -1,0 +1,46 @@
+"""What the unit's core cannot do itself with cards: open the sealed keys, and check a SUN message.
+
+The ciphers are imported at the first need: a unit without card keys never loads them.
+"""
+
+from pathlib import Path
+
+from device.own_key import own_key
+from wire.cards.ring import PURPOSE, KeyRing, decode
+from wire.words import Fault
+
+
+class CardCiphers:
+    """The ciphers of one unit, by the key in the file `key`; one that is out of order opens nothing."""
+
+    def __init__(self, unit: str, key: Path) -> None:
+        self._unit = unit
+        self._key: bytes | Fault
+        try:
+            self._key = own_key(key)
+        except Fault as exc:
+            self._key = exc
+
+    def open(self, sealed: str) -> KeyRing:
+        """The keys that were sealed to this unit. Raises `Fault`."""
+        from wire.seal import unseal
+
+        if isinstance(self._key, Fault):
+            raise self._key
+        return decode(unseal(sealed, self._key, self._unit, PURPOSE))
+
+    def counter(self, keys: KeyRing, uid: str, sun: str) -> int | None:
+        """The read counter that the message `sun` proves of card `uid`; None where it is no SUN message.
+
+        Raises `Fault` for one that the card's key does not bear out, or that is another card's.
+        """
+        from wire.cards import sun as messages
+
+        try:
+            message = messages.parse(sun)
+        except messages.BadSun:
+            return None
+        tap = messages.verify(message, messages.SunKeys(keys.meta, keys.sun[uid]))
+        if tap.uid != uid:
+            raise Fault(f"SUN 消息属于卡 {tap.uid}", f"the SUN message is of card {tap.uid}")
+        return tap.counter
