@@ -19,7 +19,8 @@ Card = Literal["uid", "ntag424", "desfire"]
 class KeyRing(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """By UID: `sun` verifies a card's SUN messages, `ev2` and `desfire` authenticate it, `meta` opens PICC data.
 
-    `ev2` are of NTAG 424 DNA, `desfire` of DESFire, which has the key in an application of the site's own. `meta` is None where the site's cards show UID and counter in clear.
+    `ev2` are of NTAG 424 DNA, `desfire` of DESFire, which has the key in an application of the site's own.
+    `meta` is None where the site's cards show UID and counter in clear.
     """
 
     sun: dict[Uid, Key] = {}
