@@ -30,6 +30,13 @@ TIED = (ef.Signal, ef.Save, ef.Light)
 log = logging.getLogger("xunkong.device")
 
 
+def _told_no(record: Record) -> bool:
+    """A tap that was not kept is not owed: its officer heard so. Nobody hears of one by passing."""
+    if isinstance(record, Checkin):
+        return record.method != "geofence"
+    return isinstance(record, Crew | Duty)
+
+
 class Performer:
     """One run's hands. `perform` gives back what the agent must hear of it at once."""
 
@@ -93,7 +100,7 @@ class Performer:
     def _failed(self, effect: ef.Effect, exc: JournalError) -> None:
         self._say(exc)
         record = effect.record if isinstance(effect, ef.Keep | ef.CloseSegment) else None
-        if record is not None and not isinstance(record, Checkin | Crew | Duty):
+        if record is not None and not _told_no(record):
             self._owed.append(record)
         self._told.append(ev.KeepFailed(record, str(exc)))
 

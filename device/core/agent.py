@@ -22,6 +22,7 @@ from device.core.photos import Photos
 from device.core.picture import Picture
 from device.core.power import Power
 from device.core.proofs import Proofs
+from device.core.rounds import Rounds
 from device.core.scribe import Scribe
 from device.core.station import Identity, Means, Memory
 from device.core.taps import Taps
@@ -67,6 +68,7 @@ class Agent:
             urgent,
             timekeeper,
             drive,
+            Rounds(identity.role, clock, scribe, picture),
             taps,
             duties,
             emergency,

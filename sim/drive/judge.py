@@ -1,0 +1,157 @@
+"""Holds the truth against what a unit recorded: passes found, entries that were none, bounds that hold."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from math import hypot
+
+from msgspec import Struct
+
+from device.core.clock import Anchor, ClockKeeper
+from device.core.effects import Keep
+from device.core.events import Fix
+from device.core.moment import Now
+from device.core.picture import Picture
+from device.core.rounds import Rounds
+from device.core.scribe import Scribe
+from sim.drive.truth import Circle, Truth
+from wire.orders import Place, UnitConfig
+from wire.records import Arrive, Checkin, Leave, Record
+
+EDGE_MS = 15_000
+"""What begins or ends this near to a drive's ends is not judged."""
+
+LAPSE_MS = 2_500
+"""Fixes farther apart than this are a drop-out."""
+
+APART_MS = 15_000
+"""An arrival whose bounds are this far from a pass belongs to another."""
+
+
+class Pass(Struct, frozen=True):
+    """A true stay within a place, from the drive's beginning in ms; `deep_m`: how far within it got."""
+
+    place: str
+    enter_ms: int
+    leave_ms: int
+    deep_m: float
+
+
+class Tally(Struct):
+    """Sums over drives. `seen`: passes with fixes throughout, `found` of `passes`, and so on. Mutable."""
+
+    passes: int = 0
+    found: int = 0
+    seen: int = 0
+    seen_found: int = 0
+    entries: int = 0
+    false_entries: int = 0
+    bounds: int = 0
+    bounds_hold: int = 0
+    widths_ms: list[int] = []
+    missed: list[Pass] = []
+
+
+class Witness:
+    """A vehicle's desk of rounds with a clock, fed with fixes alone."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._clock, self._anchored = ClockKeeper(0), False
+        picture = Picture("v-1", "vehicle", "9c1b22f0", "sim")
+        self._rounds = Rounds(
+            "vehicle", self._clock, Scribe("9c1b22f0", self._clock, picture), picture
+        )
+        self._rounds.configure(UnitConfig(places=list(places)))
+        self._take = self._rounds.handlers()[Fix]
+
+    def take(self, fix: Fix) -> list[Record]:
+        """What the fix led to."""
+        if fix.utc_ms is not None and not self._anchored:
+            self._anchored = self._clock.learn(Anchor(fix.up_ms, fix.utc_ms, "gnss", 300))
+        effects = self._take(fix, Now(fix.up_ms, 0))
+        return [effect.record for effect in effects if isinstance(effect, Keep)]
+
+
+def passes(way: Iterable[Truth], circles: Sequence[Circle]) -> Iterator[Pass]:
+    """The true stays within places, in the order in which they ended."""
+    since: dict[str, tuple[int, float]] = {}
+    for here in way:
+        for circle in circles:
+            aside_m = abs(here.east_m - circle.east_m)
+            if aside_m > circle.radius_m and circle.id not in since:
+                continue
+            deep_m = circle.radius_m - hypot(aside_m, here.north_m - circle.north_m)
+            if deep_m >= 0:
+                begun_ms, deepest_m = since.get(circle.id, (here.t_ms, 0.0))
+                since[circle.id] = begun_ms, max(deepest_m, deep_m)
+            elif circle.id in since:
+                begun_ms, deepest_m = since.pop(circle.id)
+                yield Pass(circle.id, begun_ms, here.t_ms, deepest_m)
+
+
+class Verdict:
+    """One drive's judgement. `utc0_ms`: UTC at the drive's beginning."""
+
+    def __init__(self, true: Sequence[Pass], fix_ms: Sequence[int], utc0_ms: int) -> None:
+        self._true, self._fix_ms, self._utc0_ms = true, fix_ms, utc0_ms
+
+    def add(self, records: Sequence[Record], tally: Tally) -> None:
+        """Adds this drive to `tally`."""
+        arrivals = [r for r in records if isinstance(r, Arrive)]
+        leaves = [r for r in records if isinstance(r, Leave)]
+        if len([r for r in records if isinstance(r, Checkin)]) != len(arrivals):
+            raise RuntimeError("a check-in for each arrival, and no other")
+        taken: set[int] = set()
+        for stay in self._true:
+            arrival = self._match(stay, stay.enter_ms, arrivals, taken)
+            if self._judged(stay):
+                self._count(stay, arrival, tally)
+                leave = self._match(stay, stay.leave_ms, leaves, set())
+                if arrival and leave:
+                    self._bound(stay.enter_ms, arrival, tally)
+                    self._bound(stay.leave_ms, leave, tally)
+        tally.entries += len(arrivals)
+        tally.false_entries += len(arrivals) - len(taken)
+
+    def _match(
+        self, stay: Pass, at_ms: int, crossings: Sequence[Arrive | Leave], taken: set[int]
+    ) -> Arrive | Leave | None:
+        """The crossing of that place whose bounds are nearest to the moment."""
+        nearest, apart_ms = None, APART_MS
+        for number, crossing in enumerate(crossings):
+            if crossing.place != stay.place or number in taken or crossing.latest_ms is None:
+                continue
+            latest_ms = crossing.latest_ms - self._utc0_ms
+            earliest_ms = (crossing.earliest_ms or 0) - self._utc0_ms
+            off_ms = max(earliest_ms - at_ms, at_ms - latest_ms, 0)
+            if off_ms < apart_ms:
+                nearest, apart_ms = number, off_ms
+        if nearest is None:
+            return None
+        taken.add(nearest)
+        return crossings[nearest]
+
+    def _judged(self, stay: Pass) -> bool:
+        return stay.enter_ms > EDGE_MS and stay.leave_ms < self._fix_ms[-1] - EDGE_MS
+
+    def _count(self, stay: Pass, arrival: Arrive | Leave | None, tally: Tally) -> None:
+        tally.passes += 1
+        tally.found += arrival is not None
+        if self._lapsed(stay):
+            return
+        tally.seen += 1
+        tally.seen_found += arrival is not None
+        if arrival is None:
+            tally.missed.append(stay)
+
+    def _lapsed(self, stay: Pass) -> bool:
+        """Whether fixes were missing between just before and just after."""
+        around = [ms for ms in self._fix_ms if stay.enter_ms - 3000 < ms < stay.leave_ms + 3000]
+        ends = [stay.enter_ms - 2000, *around, stay.leave_ms + 2000]
+        return any(b - a > LAPSE_MS for a, b in pairwise(ends))
+
+    def _bound(self, at_ms: int, crossing: Arrive | Leave, tally: Tally) -> None:
+        earliest_ms, latest_ms = crossing.earliest_ms or 0, crossing.latest_ms or 0
+        tally.bounds += 1
+        tally.bounds_hold += earliest_ms <= at_ms + self._utc0_ms <= latest_ms
+        if crossing.earliest_ms is not None:
+            tally.widths_ms.append(latest_ms - earliest_ms)
