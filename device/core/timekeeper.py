@@ -20,6 +20,9 @@ GNSS_ERR_MS = 300
 
 AGREE_MS = 1_500
 
+HURRIED_MS = 100
+"""Fixes that come more than twice as fast as they were made, and by this, were held up: they are late."""
+
 NOTE = "clock"
 NOTE_EVERY_MS = 600_000
 """So old may the newest time be that a power cut leaves behind."""
@@ -43,6 +46,7 @@ class Timekeeper(Desk):
         self._boot, self._feeds = identity.boot, feeds
         self._clock, self._scribe, self._picture = clock, scribe, picture
         self._gnss_offset_ms: int | None = None
+        self._gnss_up_ms = 0
         self._fed_s: int | None = None
         self._noted_ms: int | None = None
         self._kept: KeptTime | None = None
@@ -102,7 +106,10 @@ class Timekeeper(Desk):
             return None
         offset_ms = fix.utc_ms - fix.up_ms
         before, self._gnss_offset_ms = self._gnss_offset_ms, offset_ms
+        before_ms, self._gnss_up_ms = self._gnss_up_ms, fix.up_ms
         if before is None or abs(offset_ms - before) > AGREE_MS:
+            return None
+        if offset_ms - before > fix.up_ms - before_ms + HURRIED_MS:
             return None
         return Anchor(fix.up_ms, fix.utc_ms, "gnss", GNSS_ERR_MS)
 
