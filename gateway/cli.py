@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from gateway.config import GatewayConfig, load
-from gateway.show import record_time, unit_line, utc
+from gateway.show import duty_name, record_time, unit_line, utc
 from gateway.store.open import Store, fault, open_store
 from gateway.supervisor import end_with_parent
 from wire.commands import Commands, Run
@@ -36,6 +36,7 @@ def add_commands(commands: Commands) -> None:
     _records_command(commands)
     _photos_command(commands)
     _config_commands(commands)
+    _unit_key_command(commands)
     _units_command(commands)
     _quarantine_commands(commands)
 
@@ -86,6 +87,15 @@ def _config_commands(commands: Commands) -> None:
     words = Words("查看配置", "what is wanted, what is used")
     show = _leaf(group, "show", words, config_show, "config ", " --unit cp-01")
     show.add_argument("--unit", required=True, metavar="U", help=group.say("单元", "the unit"))
+
+
+def _unit_key_command(commands: Commands) -> None:
+    group = commands.group("unit-key", Words("单元的公钥", "units' public keys"))
+    words = Words("登记单元的公钥", "set a unit's public key")
+    add = _leaf(group, "set", words, unit_key_set, "unit-key ", " --unit cp-01 2f8a…")
+    add.add_argument("--unit", required=True, metavar="U", help=group.say("单元", "the unit"))
+    said = group.say("单元上 xunkong device key 所示", "what xunkong device key shows on the unit")
+    add.add_argument("public", metavar="PUBLIC", help=said)
 
 
 def _units_command(commands: Commands) -> None:
@@ -201,6 +211,7 @@ def _plain(value: Any) -> str:
 def records(args: argparse.Namespace) -> int:
     """Prints records."""
     from gateway.lookup import Wanted, fixes_of, found_records
+    from wire.duties import duty_table
 
     with _opened(args) as (config, store):
         wanted = Wanted(args.unit, args.kind, _since_ms(args.since, config))
@@ -208,7 +219,8 @@ def records(args: argparse.Namespace) -> int:
         if args.fixes:
             return _rows(args, (fix for one in found for fix in fixes_of(one)))
         if not args.json:
-            found = (record_time(one, args.language) for one in found)
+            named = (duty_name(one, duty_table(config.duty), args.language) for one in found)
+            found = (record_time(one, args.language) for one in named)
         return _rows(args, found)
 
 
@@ -261,11 +273,15 @@ def units(args: argparse.Namespace) -> int:
 
 def config_push(args: argparse.Namespace) -> int:
     """Keeps a new version; ingest publishes it within a second or two."""
-    from gateway.unit_config import push, read_unit_file
+    from gateway.unit_config import push, read_cards, read_unit_file
+    from gateway.unit_keys import with_card_keys
     from wire.chain import NoKeys
+    from wire.duties import duty_table
 
     with _opened(args) as (config, store):
-        version = push(store, args.unit, read_unit_file(args.file, config.zone()), NoKeys())
+        wanted = read_unit_file(args.file, config.zone(), duty_table(config.duty))
+        wanted = with_card_keys(store, args.unit, wanted, read_cards(args.file), config.cards)
+        version = push(store, args.unit, wanted, NoKeys())
     if args.json:
         return _rows(args, [{"unit": args.unit, "version": version}])
     said = Words(
@@ -274,6 +290,15 @@ def config_push(args: argparse.Namespace) -> int:
     )
     print(said.say(args.language))
     return 0
+
+
+def unit_key_set(args: argparse.Namespace) -> int:
+    """Keeps a unit's public key; what is sealed from now on is sealed to it."""
+    from gateway.unit_keys import set_unit_key
+
+    with _opened(args) as (_, store):
+        replaced = set_unit_key(store, args.unit, args.public)
+    return _rows(args, [{"unit": args.unit, "replaced": replaced, "next": "config push"}])
 
 
 def config_show(args: argparse.Namespace) -> int:

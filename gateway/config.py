@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct, structs
 
+from wire.duties import DutyKind, duty_table
 from wire.toml import read_toml
 from wire.words import Fault
 
@@ -57,6 +58,16 @@ class PhotosSection(Struct, frozen=True, forbid_unknown_fields=True):
     path: PathText = "photos"
 
 
+class CardsSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`keys`: the site's key file (`xunkong card keys new`), relative to the file; None: cards have none.
+
+    `sealed_picc`: whether the site's cards hide UID and counter in their SUN messages.
+    """
+
+    keys: PathText | None = None
+    sealed_picc: bool = True
+
+
 class IngestSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`worker`: this process's own name among those that share the work."""
 
@@ -72,6 +83,8 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     site: SiteSection = SiteSection()
     ingest: IngestSection = IngestSection()
     photos: PhotosSection = PhotosSection()
+    cards: CardsSection = CardsSection()
+    duty: Annotated[list[DutyKind], Meta(max_length=200)] = []
 
     def zone(self) -> ZoneInfo:
         """The site's time zone."""
@@ -90,7 +103,10 @@ def load(path: Path) -> GatewayConfig:
         )
     store = StoreSection(_absolute(path, config.store.url))
     photos = PhotosSection(str(path.resolve().parent / config.photos.path))
-    return structs.replace(config, store=store, photos=photos)
+    duty_table(config.duty)
+    keys = config.cards.keys
+    cards = structs.replace(config.cards, keys=keys and str(path.resolve().parent / keys))
+    return structs.replace(config, store=store, photos=photos, cards=cards)
 
 
 def _check_zone(path: Path, zone: str) -> None:

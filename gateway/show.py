@@ -1,11 +1,17 @@
 """How the gateway's answers look in a terminal."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec import Raw
+
 from gateway.forward.events import rfc3339
 from gateway.lookup import UnitRow
+from wire.batch import decode_record
+from wire.duties import DutyKind
+from wire.records import Duty
 from wire.words import Language, Words
 
 
@@ -37,6 +43,17 @@ def _position(row: UnitRow, language: Language) -> str:
         return Words("无位置", "no position").say(language)
     age = Words(f"{row.fix_age_s} 秒前", f"{row.fix_age_s} s ago").say(language)
     return f"{row.lat:.6f},{row.lon:.6f} ({age})"
+
+
+def duty_name(
+    row: dict[str, Any], known: Mapping[str, DutyKind], language: Language
+) -> dict[str, Any]:
+    """A row of `found_records`; one of a duty says its name too, in the reader's language."""
+    record = decode_record(bytes(row["record"])) if isinstance(row["record"], Raw) else None
+    if not isinstance(record, Duty) or record.duty not in known:
+        return row
+    kind = known[record.duty]
+    return {**row, "duty": Words(kind.zh, kind.en).say(language)}
 
 
 def record_time(row: dict[str, Any], language: Language) -> dict[str, Any]:

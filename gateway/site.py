@@ -20,6 +20,9 @@ url = "sqlite:///store.db" # or postgresql+psycopg://user@host/database
 #[photos]                  # where the units' photos are put together
 #path = "photos"
 
+#[cards]                   # cards that prove themselves: xunkong card keys new card-keys.toml
+#keys = "card-keys.toml"
+
 #[[sink]]                  # the command platform: CloudEvents over HTTP
 #kind = "cloudevents"
 #url = "https://platform.example/events"

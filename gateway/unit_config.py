@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,13 +14,16 @@ from gateway.store.open import Store
 from gateway.store.schema import configs
 from wire import codec, topics
 from wire.batch import BadPayload
+from wire.cards.ring import Card
 from wire.chain import Signer
+from wire.duties import DutyKind, duty_table
 from wire.limits import Name, Uid
 from wire.orders import (
     PHOTO_ON,
     Badge,
     ConfigMessage,
     DutyCard,
+    LeastProof,
     PhotoOn,
     Place,
     Sampling,
@@ -40,6 +44,13 @@ class BadgeEntry(Struct, frozen=True, forbid_unknown_fields=True):
     revoked: bool = False
     duress: bool = False
     welfare_s: float | None = None
+    card: Card = "uid"
+
+
+class PlaceEntry(Place, frozen=True, forbid_unknown_fields=True):
+    """`[[place]]`: a `wire.orders.Place`, and what a badge must prove there; None: what the file says."""
+
+    least_proof: LeastProof | None = None
 
 
 PLAIN = ("repeat_s", "duty_window_s", "welfare_warn_s", "keep_days")
@@ -50,19 +61,25 @@ class UnitFile(Struct, frozen=True, forbid_unknown_fields=True):
     """The file that `config push` takes; the defaults and bounds are those of `UnitConfig`."""
 
     checkpoint: Name | None = None
+    least_proof: LeastProof = "uid"
     repeat_s: float = 10.0
     duty_window_s: float = 30.0
     welfare_warn_s: float = 60.0
     keep_days: float = 7.0
     badge: list[BadgeEntry] = []
-    place: list[Place] = []
+    place: list[PlaceEntry] = []
     duty: list[DutyCard] = []
     sampling: Sampling = Sampling()
     photo_on: tuple[PhotoOn, ...] = PHOTO_ON
 
 
-def read_unit_file(path: Path, zone: ZoneInfo) -> UnitConfig:
-    """Reads and checks `path`. Raises `Fault`, naming what is wrong and where."""
+def read_unit_file(
+    path: Path, zone: ZoneInfo, duties: Mapping[str, DutyKind] | None = None
+) -> UnitConfig:
+    """Reads and checks `path`. Raises `Fault`, naming what is wrong and where.
+
+    `duties`: those that the site knows (`wire.duties.duty_table`); None: ours.
+    """
     file = read_toml(path, UnitFile)
     plain = {"place": file.checkpoint, **{name: getattr(file, name) for name in PLAIN}}
     convert(plain, UnitConfig, str(path))
@@ -70,14 +87,47 @@ def read_unit_file(path: Path, zone: ZoneInfo) -> UnitConfig:
     _once(path, "[[duty]] uid", [duty.uid for duty in file.duty])
     _once(path, "[[place]] id", [place.id for place in file.place])
     _known_place(path, file)
+    _known_duties(path, file, duties or duty_table())
     return UnitConfig(
         **plain,
         badges=[_badge(path, badge, zone) for badge in file.badge],
-        places=file.place,
+        least_proof=_least_proof(file),
+        places=[
+            Place(**{name: getattr(place, name) for name in Place.__struct_fields__})
+            for place in file.place
+        ],
         duties=file.duty,
         sampling=file.sampling,
         photo_on=file.photo_on,
     )
+
+
+def read_cards(path: Path) -> list[tuple[str, Card]]:
+    """What each badge in `path` is made of. Raises `Fault`."""
+    return [(badge.uid, badge.card) for badge in read_toml(path, UnitFile).badge]
+
+
+def _least_proof(file: UnitFile) -> LeastProof:
+    """The checkpoint's own place has the last word."""
+    said = {place.id: place.least_proof for place in file.place}
+    return said.get(file.checkpoint or "") or file.least_proof
+
+
+def _known_duties(path: Path, file: UnitFile, known: Mapping[str, DutyKind]) -> None:
+    strange = next((card.duty for card in file.duty if card.duty not in known), None)
+    both = {badge.uid for badge in file.badge} & {card.uid for card in file.duty}
+    if strange is not None:
+        listed = ", ".join(known)
+        raise Fault(
+            f"{path}：[[duty]] {strange!r} 不是已知职责；已知：{listed}；本站自有的写入 gateway.toml 的 [[duty]]",
+            f"{path}: [[duty]] {strange!r} is no known duty; known are {listed}; add the site's own as "
+            "[[duty]] in gateway.toml",
+        )
+    if both:
+        raise Fault(
+            f"{path}：{min(both)} 既是 [[badge]] 又是 [[duty]]；请只留一个",
+            f"{path}: {min(both)} is both a [[badge]] and a [[duty]]; keep one",
+        )
 
 
 def _once(path: Path, what: str, names: list[str]) -> None:

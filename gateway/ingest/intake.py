@@ -12,16 +12,18 @@ from msgspec import Struct
 from gateway.ingest import quarantine
 from gateway.ingest.live import Live
 from gateway.ingest.photos import Answer, Chunk, Shelf
+from gateway.ingest.suns import SunWatch, Used
 from gateway.store.book import Book, Seal
 from gateway.store.heads import EMPTY, Gap, Head, Joined, Key, join
 from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
 from wire import codec, topics
 from wire.batch import BadPayload, Batch, decode_batch
+from wire.cards.keyfile import SiteKeys
 from wire.chain import Signer, Verifier
 from wire.live import Hello, Pos, State
 from wire.orders import Ack, Refused
-from wire.records import Clock, Dropped, Photo, Stream
+from wire.records import Checkin, Clock, Crew, Dropped, Photo, Stream
 
 ISLANDS_PER_UNIT = 256
 LIVE_EVERY_MS = 1_000
@@ -46,12 +48,17 @@ class Intake:
         signer: Signer,
         reached: Callable[[str], None],
         photos: Path | None = None,
+        card_keys: SiteKeys | None = None,
     ) -> None:
-        """`photos`: the folder of the units' photos; None: their chunks are passed over."""
+        """`photos`: the folder of the units' photos; None: their chunks are passed over.
+
+        `card_keys`: the site's, to check SUN messages by; None: they stay unverified.
+        """
         self._store, self._verifier, self._signer = store, verifier, signer
         self._reached = reached
         self._shelf = Shelf(store, photos, signer) if photos else None
-        self._book = Book(store.is_sqlite)
+        self._suns = SunWatch(card_keys)
+        self._book = Book(store.is_sqlite, self._suns.mark)
         self._own = OwnLog()
         with store.reading() as connection:
             self._live = Live(connection)
@@ -237,8 +244,11 @@ class Intake:
         self._greet_new_log(key)
         seal = Seal(batch.first, batch.kid, batch.sig)
         raws, hs = batch.raws[how.start :], batch.hs[how.start :]
+        first_seq, first_pos = self._book.head(key).next, self._book.pos
         for pos, record in self._book.append(key, raws, hs, seal, mark):
             self._act_on(key[0], record, pos)
+            if isinstance(record, Checkin | Crew):
+                self._sun(key, first_seq + pos - first_pos, record)
 
     def _greet_new_log(self, key: Key) -> None:
         if self._book.head(key).next > 1 or "~" in key[2] or not self._book.has_other_log(key):
@@ -255,6 +265,16 @@ class Intake:
             h_last = bytes.fromhex(record.h_last) if record.h_last else None
             self._book.declare_gap(key, Gap(record.first, record.last, h_last), record.why)
             self._drain(key)
+
+    def _sun(self, key: Key, seq: int, record: Checkin | Crew) -> None:
+        trusted = record.clock in ("gnss", "ntp", "gw")
+        used = Used(key[0], key[2], seq, record.at_ms if trusted else None)
+        book = self._book
+
+        def tell(unit: str, what: str) -> None:
+            self._own.alarm(book, f"{unit}: {what}", "tamper", part=unit)
+
+        self._suns.judge(book.connection, record, used, book.now_ms, tell)
 
     def _drain(self, key: Key) -> None:
         """Lets waiting batches find their place, now that the head has moved."""

@@ -20,6 +20,7 @@ from gateway.ingest.intake import Intake, Message
 from gateway.ingest.mqtt import BrokerLink
 from gateway.store.open import Store, fault
 from gateway.store.schema import configs
+from gateway.unit_keys import site_keys
 from wire import codec, topics
 from wire.chain import NoKeys
 from wire.live import WorkerState
@@ -39,7 +40,9 @@ class Worker:
         self._store, self._reached = store, reached
         self._name = config.ingest.worker
         self._url = config.store.url
-        self._intake = Intake(store, NoKeys(), NoKeys(), reached, Path(config.photos.path))
+        self._intake = Intake(
+            store, NoKeys(), NoKeys(), reached, Path(config.photos.path), site_keys(config.cards)
+        )
         self._inbox = Inbox()
         self._greet: Queue[int] = Queue()
         self._links = [

@@ -5,8 +5,8 @@ groups is believed only while the ledger stands where this worker left it: if an
 meanwhile, everything is read anew.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeGuard
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -18,7 +18,7 @@ from gateway.store.schema import boots, gaps, islands, ledger, logs, photos, rec
 from gateway.store.times import BootAnchor, better
 from wire.batch import decode_record
 from wire.limits import MAX_AT_MS
-from wire.records import Clock, Dropped, Photo, Record, Unreadable
+from wire.records import Checkin, Clock, Crew, Dropped, Photo, Record, Unreadable
 
 COLUMNS = tuple(column.name for column in records.columns)
 
@@ -34,7 +34,12 @@ class Seal(Struct, frozen=True):
 class Book:
     """The heads, and the group that is being written."""
 
-    def __init__(self, is_sqlite: bool) -> None:
+    def __init__(
+        self,
+        is_sqlite: bool,
+        sun_mark: Callable[[Checkin | Crew], str | None] = lambda record: None,
+    ) -> None:
+        self._sun_mark = sun_mark
         self._insert: Any = sqlite.insert if is_sqlite else postgresql.insert
         self._is_sqlite = is_sqlite
         self._heads: dict[Key, Head] = {}
@@ -45,7 +50,7 @@ class Book:
     def open(self, connection: Connection, now_ms: int) -> None:
         """Begins a group at the gateway's UTC `now_ms`."""
         self.connection, self.now_ms = connection, now_ms
-        self._pos = connection.execute(sa.select(ledger.c.next_pos)).scalar_one()
+        self._pos: int = connection.execute(sa.select(ledger.c.next_pos)).scalar_one()
         if self._pos != self._left_at:
             self.forget()
         self._rows: list[tuple[Any, ...]] = []
@@ -59,6 +64,11 @@ class Book:
         self._heads.clear()
         self._with_islands = None
         self._left_at = -1
+
+    @property
+    def pos(self) -> int:
+        """The position that the next record gets."""
+        return self._pos
 
     # Heads
 
@@ -134,9 +144,9 @@ class Book:
         seq = head.next
         for raw, h in zip(raws, hs, strict=True):
             record = decode_record(raw)
-            if isinstance(record, Clock | Dropped | Photo):
+            if isinstance(record, Clock | Dropped | Photo) or _has_sun(record):
                 asking.append((self._pos, record))
-            self._add(key, seq, raw, h, record, mark)
+            self._add(key, seq, raw, h, record, mark or self._marked(record))
             self._fresh[key, seq] = h
             seq, mark = seq + 1, None
         if seal and seal.sig:
@@ -168,6 +178,9 @@ class Book:
             (self._pos, *key, seq, *said, raw, h, self.now_ms, mark, None, None, None)
         )
         self._pos += 1
+
+    def _marked(self, record: Record | Unreadable) -> str | None:
+        return self._sun_mark(record) if _has_sun(record) else None
 
     def learned(self, unit: str, clock: Clock, pos: int) -> None:
         """A `clock` record of `unit` at `pos`: kept as its boot's anchor, if it says more than the one held."""
@@ -343,6 +356,10 @@ class Book:
         self.connection.execute(
             insert.on_conflict_do_update(index_elements=["unit", "boot"], set_=values)
         )
+
+
+def _has_sun(record: Record | Unreadable) -> TypeGuard[Checkin | Crew]:
+    return isinstance(record, Checkin | Crew) and record.sun is not None
 
 
 def _is(table: sa.Table, key: Key) -> sa.ColumnElement[bool]:

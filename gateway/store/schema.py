@@ -194,3 +194,32 @@ photos = Table(
     Column("pos", BigInteger, nullable=False),
 )
 """Photos that a unit's record announced; `pos` is the first such record's. Their bytes lie in files."""
+
+unit_keys = Table(
+    "unit_keys",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("public", String(64), nullable=False),
+    Column("set_ms", BigInteger, nullable=False),
+)
+"""To which key (X25519, hex) secrets for a unit are sealed: from a technician's hand, never from the unit."""
+
+suns = Table(
+    "suns",
+    metadata,
+    Column("card", String(20), primary_key=True),
+    Column("counter", BigInteger, primary_key=True),
+    Column("unit", String(32), nullable=False),
+    Column("log", String(25), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at_ms", BigInteger),
+)
+"""Which record used a card's counter first; `at_ms` None where no trusted clock dates it."""
+
+sun_cases = Table(
+    "sun_cases",
+    metadata,
+    Column("case", String(160), primary_key=True),
+    Column("told_ms", BigInteger, nullable=False),
+)
+"""What was told already of SUN messages, so that each case is told once."""

@@ -222,10 +222,10 @@ class Said(msgspec.Struct, frozen=True):
 class Bench:
     """An intake on a store; `at` are the points that it reached, `fail_at` the one at which it dies."""
 
-    def __init__(self, store, verifier=None):
+    def __init__(self, store, verifier=None, card_keys=None):
         self.store, self.at, self.fail_at = store, [], None
         self.now_ms = NOW_MS
-        self.intake = Intake(store, verifier or NoKeys(), NoKeys(), self._reached)
+        self.intake = Intake(store, verifier or NoKeys(), NoKeys(), self._reached, None, card_keys)
 
     def _reached(self, point):
         self.at.append(point)

@@ -147,3 +147,31 @@ def test_what_the_unit_would_not_take_is_refused_here(store, config):
     with pytest.raises(Fault, match=r"unit cp-01 would refuse this configuration: .*push again"):
         push(store, "cp-01", config, NoKeys())
     assert newest(store, "cp-01") is None
+
+
+PLACES = '[[place]]\nid = "a"\nname = "a"\nlat = 1.0\nlon = 1.0\nleast_proof = "ev2"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        ("", "uid"),
+        ('least_proof = "sun"\n', "sun"),
+        ('least_proof = "sun"\ncheckpoint = "a"\n' + PLACES, "ev2"),
+        ('least_proof = "sun"\n' + PLACES, "sun"),
+    ],
+)
+def test_the_places_own_least_proof_has_the_last_word(read, text, least):
+    assert read(text).least_proof == least
+
+
+def test_a_duty_that_nobody_knows_is_refused_with_those_that_are(read):
+    with pytest.raises(
+        Fault, match=r"'nap' is no known duty; known are patrol, mediation, .*gateway"
+    ):
+        read('[[duty]]\nuid = "04000001"\nduty = "nap"\n')
+
+
+def test_a_tag_is_not_badge_and_duty_at_once(read):
+    with pytest.raises(Fault, match="04a1b2c3 is both"):
+        read(BADGE + '[[duty]]\nuid = "04a1b2c3"\nduty = "patrol"\n')
