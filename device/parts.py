@@ -12,6 +12,7 @@ from device.core import events as ev
 from device.core.clock import BUILT_MS
 from hardware.errors import HardwareError
 from wire.cards.ring import NO_KEYS, KeyRing
+from wire.records import Proof
 from wire.words import Fault
 
 Put = Callable[[ev.Event], None]
@@ -104,7 +105,7 @@ def _nfc(port: str, put: Put) -> Reader:
 
     def told(event: NfcEvent) -> None:
         if isinstance(event, CardArrived):
-            put(ev.CardShown(event.uid, event.up_ms))
+            put(card_event(event))
         elif isinstance(event, NfcStatus):
             put(ev.PartSpoke("nfc", event.status))
 
@@ -133,6 +134,18 @@ def _camera(config: DeviceConfig, folder: Path, put: Put) -> PhotoTaker:
     words = command(said.kind, text, str(folder / said.control))
     budget = Budget(folder / said.folder, said.max_photos, said.max_mb * 2**20)
     return PhotoWorker(config.unit.id, budget, lambda told: Camera(words, told), put)
+
+
+def card_event(card: Any) -> ev.CardShown:
+    """A card that arrived (`hardware.pn532.poller.CardArrived`) as the core takes it.
+
+    What `examine` found of SUN is a message that nobody has verified yet: the core does.
+    """
+    found = card.evidence
+    if found is None:
+        return ev.CardShown(card.uid, card.up_ms)
+    proof: Proof = "ev2" if found.proof == "ev2" else "uid"
+    return ev.CardShown(card.uid, card.up_ms, proof, found.sun)
 
 
 def fix_event(fix: Any) -> ev.Fix:

@@ -11,10 +11,11 @@ import pytest
 from device.config import DeviceConfig
 from device.core import effects as ef
 from device.core import events as ev
-from device.parts import NoPanel, Parts, fix_event
+from device.parts import NoPanel, Parts, card_event, fix_event
 from hardware.camera.twin import Control
 from hardware.gps.epoch import GpsFix
 from hardware.panel.panel import Panel
+from hardware.pn532.poller import CardArrived
 from hardware.pn532.twin import Pn532Twin
 from wire.records import Checkin, Ref
 from wire.words import Fault
@@ -117,6 +118,25 @@ def test_a_fix_is_taken_over_whole():
     }
     others = {name: None for name in GpsFix.__struct_fields__ if name not in shared}
     assert fix_event(GpsFix(**shared, **others)) == ev.Fix(**shared)
+
+
+class Evidence(msgspec.Struct):
+    proof: str
+    sun: str | None = None
+
+
+@pytest.mark.parametrize(
+    ("evidence", "proof", "sun"),
+    [
+        (None, "uid", None),
+        (Evidence("uid"), "uid", None),
+        (Evidence("sun", "https://x.example/"), "uid", "https://x.example/"),
+        (Evidence("ev2"), "ev2", None),
+    ],
+)
+def test_a_message_that_nobody_verified_is_no_proof_yet(evidence, proof, sun):
+    card = CardArrived("04a1b2c3", 5, evidence)
+    assert card_event(card) == ev.CardShown("04a1b2c3", 5, proof, sun)
 
 
 CHECKIN = Checkin(
