@@ -81,7 +81,7 @@ def test_bounds_hold_the_true_crossing(every_ms):
 
 
 def test_a_small_place_between_two_fixes_is_caught_by_the_straight_way():
-    drive = Drive(place(radius_m=10.0), start_m=-611.0)
+    drive = Drive(place(radius_m=10.0), start_m=-605.0)
     drive.go(600, 22.0)
     assert drive.words == PASS
 
@@ -130,8 +130,15 @@ class TestOutliers:
         assert drive.words == PASS
 
     def test_a_fix_that_admits_to_be_useless_says_nothing(self):
-        drive = Drive(place(), start_m=-300.0)
+        drive = Drive(place())
         drive.go(600, hacc_m=150.0)
+        assert drive.words == []
+
+    def test_traccar_6019_a_slow_wander_of_a_parked_receiver_crosses_no_border(self):
+        drive = Drive(place(east_m=60.0))
+        drive.go(0)
+        for n in range(1_200):
+            drive.stand(1, east_m=min(40.0, n * 0.1))
         assert drive.words == []
 
 
@@ -190,6 +197,15 @@ class TestGaps:
         assert drive.told[1].earliest_ms == inside_ms
         assert seen_ms <= drive.told[1].latest_ms <= seen_ms + 3_000
 
+    def test_a_parked_vehicle_that_is_seen_elsewhere_after_a_gap_has_not_moved(self):
+        drive = Drive(place(east_m=70.0))
+        drive.go(0)
+        drive.stand(60)
+        for _ in range(10):
+            drive.dark(30)
+            drive.stand(30, east_m=60.0)
+        assert drive.words == []
+
     def test_a_garage_is_no_leave(self):
         drive = Drive(place())
         drive.go(0)
@@ -201,7 +217,8 @@ class TestGaps:
     def test_traccar_4417_fixes_older_than_the_newest_break_nothing(self):
         drive = Drive(place())
         drive.go(-100)
-        drive.see(t_ms=drive.t_ms - 30_000, east_m=500.0)
+        for n in range(60):
+            drive.see(t_ms=drive.t_ms - 60_000 + n * 1_000, east_m=500.0)
         drive.go(600)
         drive.see(t_ms=drive.t_ms - 40_000, east_m=0.0)
         drive.go(700)
@@ -213,6 +230,7 @@ class TestPlaces:
         drive = Drive(place(lon=180.0), lon=180.0)
         drive.go(600)
         assert drive.words == PASS
+        assert drive.told[0].latest_ms <= 50_000
 
     def test_overlapping_places_each_have_theirs(self):
         drive = Drive(place(), place(east_m=40.0, name="pl-2"))
