@@ -147,6 +147,7 @@ def test_a_tap_that_was_not_kept_spends_nothing(start):
         url(61).replace("ctr=00003d", "ctr=00003e"),
         url(9, uid=OTHER),
         sun_url(card_keys(MASTER, OTHER).file, SUN, 61),
+        sun_url(card_keys(MASTER, SUN).file, OTHER, 61),
         sun_url(card_keys(MASTER, SUN).file, SUN, 61, meta=bytes(16)),
     ],
 )
