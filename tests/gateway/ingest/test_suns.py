@@ -11,6 +11,7 @@ from wire.records import Checkin, Crew
 
 KEYS = SiteKeys(bytes(range(16)))
 CARD, OTHER = "04de5f1eacc040", "04996c6a926980"
+STRAY = sun_url(card_keys(KEYS.master, CARD).file, OTHER, 5)
 MINUTE_MS = 60_000
 T0 = 1_763_890_000_000
 
@@ -108,7 +109,9 @@ def test_in_one_log_the_order_is_known_without_any_clock(bench, tap):
     assert "counter 7 of card 04de5f1eacc040 against 10 of" in alarm
 
 
-@pytest.mark.parametrize("fields", [{"card": OTHER}, {"badge": OTHER}, {"badge": None}])
+@pytest.mark.parametrize(
+    "fields", [{"card": OTHER}, {"badge": OTHER}, {"badge": None}, {"sun": STRAY}]
+)
 def test_one_that_does_not_hold_is_stored_marked_and_told_once_a_day(bench, tap, fields):
     log = tap("cp-1", (5, 0), (6, 1), **fields)
     assert bench.acked(log.message()) == {"e" * 16: 3}
