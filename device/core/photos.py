@@ -31,7 +31,7 @@ class Photos(Desk):
         self._on: tuple[PhotoOn, ...] = PHOTO_ON
         self._keep_days = UnitConfig().keep_days
         self._orders: dict[Ref, str] = {}
-        self._announced: set[str] = set()
+        self._announced: frozenset[str] = frozenset()
         self._tidied_ms: int | None = None
 
     def configure(self, config: UnitConfig) -> None:
@@ -39,7 +39,7 @@ class Photos(Desk):
 
     def recall(self, memory: Memory) -> None:
         """Photos whose record was kept just before the end: they need no second one."""
-        self._announced = set(memory.photos)
+        self._announced = frozenset(memory.photos)
 
     def handlers(self) -> Mapping[type, Handler]:
         return {
@@ -83,7 +83,6 @@ class Photos(Desk):
         return [ef.TakePhoto("order", ref, order)]
 
     def _on_record(self, photo: Photo) -> list[Effect]:
-        self._announced.add(photo.sha256)
         if photo.lost is not None:
             return [ef.ForgetPhoto(photo.sha256)]
         self._upload.add(photo.sha256, photo.bytes)
