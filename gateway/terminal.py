@@ -1,0 +1,64 @@
+"""What the gateway's commands share: how one is declared, how the store is opened, how rows are printed."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+
+from gateway.config import GatewayConfig, load
+from gateway.store.open import Store, fault, open_store
+from wire.commands import Commands, Run
+from wire.words import Fault, Words
+
+CONFIG = "gateway.toml"
+
+
+def leaf(
+    commands: Commands, name: str, words: Words, run: Run, within: str = "", needs: str = ""
+) -> argparse.ArgumentParser:
+    """`within`: the group's name; `needs`: what the example must give beside the configuration."""
+    example = f"xunkong gateway {within}{name} --config {CONFIG}{needs}"
+    parser = commands.add(name, words, example, run)
+    config_option(commands, parser)
+    said = commands.say("每行一个 JSON 对象", "one JSON object a line")
+    parser.add_argument("--json", action="store_true", help=said)
+    return parser
+
+
+def config_option(
+    commands: Commands, parser: argparse.ArgumentParser, required: bool = True
+) -> None:
+    said = commands.say("网关的配置文件", "the gateway's configuration")
+    parser.add_argument("--config", type=Path, required=required, metavar="FILE", help=said)
+
+
+# Processes
+
+
+@contextmanager
+def opened(args: argparse.Namespace) -> Iterator[tuple[GatewayConfig, Store]]:
+    if args.config is None:
+        raise Fault("请给出 --config FILE", "give --config FILE")
+    config = load(args.config)
+    store = open_store(config.store.url)
+    try:
+        yield config, store
+    except DBAPIError as exc:
+        raise fault(config.store.url, exc) from exc
+    finally:
+        store.close()
+
+
+def print_rows(args: argparse.Namespace, rows: Iterable[dict[str, Any]]) -> int:
+    for row in rows:
+        text = msgspec.json.encode(row).decode()
+        print(text if args.json else "  ".join(f"{k}={_plain(v)}" for k, v in row.items()))
+    return 0
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
