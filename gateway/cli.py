@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.config import GatewayConfig
+from gateway.order_commands import order_commands
 from gateway.set_aside import forward_commands, quarantine_commands
 from gateway.show import duty_name, record_time, unit_line, utc
 from gateway.supervisor import end_with_parent
@@ -32,6 +33,7 @@ def add_commands(commands: Commands) -> None:
     _photos_command(commands)
     _config_commands(commands)
     _unit_key_command(commands)
+    order_commands(commands)
     _units_command(commands)
     quarantine_commands(commands)
 

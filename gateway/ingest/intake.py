@@ -58,6 +58,8 @@ class Intake:
         self._reached = reached
         self._shelf = Shelf(store, photos, signer) if photos else None
         self._suns = SunWatch(card_keys)
+        self.nonces: dict[str, str] = {}
+        """Each unit's latest greeting, which an order to it must bear."""
         self._book = Book(store.is_sqlite, self._suns.mark)
         self._own = OwnLog()
         with store.reading() as connection:
@@ -295,6 +297,7 @@ class Intake:
         if fault:
             self._refuse(message, place, fault, now_ms)
             return
+        self.nonces[place.unit] = hello.nonce
         for said in hello.logs:
             key = (place.unit, said.stream, said.log)
             head = self._book.head(key)

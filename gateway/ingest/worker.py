@@ -18,6 +18,7 @@ from gateway.config import GatewayConfig
 from gateway.ingest.inbox import Inbox
 from gateway.ingest.intake import Intake, Message
 from gateway.ingest.mqtt import BrokerLink
+from gateway.orders import Desk
 from gateway.store.open import Store, fault
 from gateway.store.schema import configs
 from gateway.unit_keys import site_keys
@@ -44,6 +45,7 @@ class Worker:
             store, NoKeys(), NoKeys(), reached, Path(config.photos.path), site_keys(config.cards)
         )
         self._inbox = Inbox()
+        self._orders = Desk(store, NoKeys())
         self._greet: Queue[int] = Queue()
         self._links = [
             BrokerLink(via, broker, self._name, self._inbox, self._will(), self._greet.put)
@@ -100,12 +102,14 @@ class Worker:
             log.info("connected to broker %s", self._links[via].broker)
             self._say_state(now_ms)
             self._published.clear()
+            self._orders.forget()
             self._config_ms = 0
         if now_ms - self._state_ms >= STATE_EVERY_MS:
             self._say_state(now_ms)
         if now_ms - self._config_ms >= CONFIG_EVERY_MS:
             self._config_ms = now_ms
             self._publish_configs()
+            self._publish_orders(now_ms)
 
     def _say_state(self, now_ms: int) -> None:
         self._state_ms = now_ms
@@ -126,6 +130,16 @@ class Worker:
             said = [link.publish(topics.config(unit), body, retain=True) for link in self._links]
             if any(said):
                 self._published[unit] = version
+
+    def _publish_orders(self, now_ms: int) -> None:
+        try:
+            due = self._orders.due(self._intake.nonces, now_ms)
+        except DBAPIError as exc:
+            log.error("%s", fault(self._url, exc))
+            return
+        for topic, payload in due:
+            for link in self._links:
+                link.publish(topic, payload)
 
     def _wanted(self) -> dict[str, int]:
         query = sa.select(configs.c.unit, sa.func.max(configs.c.version)).group_by(configs.c.unit)

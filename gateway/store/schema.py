@@ -68,6 +68,16 @@ Index(
     sqlite_where=TIMELESS,
     postgresql_where=TIMELESS,
 )
+ANSWERS = text("kind = 'order'")
+"""What units said of orders; asked for every second while an order waits."""
+
+answers_index = Index(
+    "records_answers",
+    records.c.unit,
+    records.c.pos,
+    sqlite_where=ANSWERS,
+    postgresql_where=ANSWERS,
+)
 Index("records_stream", records.c.stream, records.c.pos)
 
 logs = Table(
@@ -223,3 +233,15 @@ sun_cases = Table(
     Column("told_ms", BigInteger, nullable=False),
 )
 """What was told already of SUN messages, so that each case is told once."""
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("unit", String(32), nullable=False, index=True),
+    Column("what", String(64), nullable=False),
+    Column("text", Text),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+)
+"""Orders as they were given; what became of them stands in the units' own records."""

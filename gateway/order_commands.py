@@ -1,0 +1,56 @@
+"""`xunkong gateway order send|list`: what a commander wants of a unit, and what became of it."""
+
+import argparse
+import time
+
+import msgspec
+
+from gateway.orders import VALID_S, give, listed
+from gateway.show import utc
+from gateway.terminal import leaf, opened, print_rows
+from wire.commands import Commands
+from wire.words import Words
+
+WHAT = Words(
+    "photo（拍照）、sos-over（解除 SOS），或由岗亭人员确认的其他命令",
+    "photo, sos-over (the distress is over), or any other, which the person at the box acknowledges",
+)
+
+
+def order_commands(commands: Commands) -> None:
+    """Declares them."""
+    group = commands.group("order", Words("给单元的命令", "orders to a unit"))
+    words = Words("下达命令", "give an order")
+    send = leaf(group, "send", words, order_send, "order ", " --unit cp-01 --what photo")
+    send.add_argument("--unit", required=True, metavar="U", help=group.say("单元", "the unit"))
+    send.add_argument("--what", required=True, metavar="WHAT", help=group.say(WHAT.zh, WHAT.en))
+    send.add_argument("--text", metavar="TEXT", help=group.say("说明", "in words"))
+    said = group.say(f"有效秒数，缺省 {VALID_S}", f"seconds it is good for; {VALID_S} if left out")
+    send.add_argument("--valid-s", type=float, default=VALID_S, metavar="N", help=said)
+    show = leaf(
+        group, "list", Words("命令与结果", "orders, and their outcome"), order_list, "order "
+    )
+    show.add_argument("--unit", metavar="U", help=group.say("只看这个单元", "of this unit only"))
+
+
+def order_send(args: argparse.Namespace) -> int:
+    """Keeps the order; ingest publishes it as soon as the unit can be reached."""
+    with opened(args) as (_, store):
+        order = give(store, args.unit, args.what, args.text, args.valid_s)
+    return print_rows(args, [{"id": order, "unit": args.unit, "what": args.what}])
+
+
+def order_list(args: argparse.Namespace) -> int:
+    """Prints every order."""
+    now_ms = time.time_ns() // 1_000_000
+    with opened(args) as (config, store):
+        rows = []
+        for order in listed(store, args.unit):
+            row = msgspec.structs.asdict(order)
+            if order.outcome is None:
+                row["outcome"] = "waiting" if order.expires_ms > now_ms else "expired"
+            if not args.json:
+                for name in ("issued_ms", "expires_ms"):
+                    row[name.removesuffix("_ms")] = utc(row.pop(name) / 1000, config.zone())
+            rows.append(row)
+    return print_rows(args, rows)
