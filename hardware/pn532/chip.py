@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from hardware.pn532.field import Card, Contents, Field, air_s
+from hardware.pn532.field import RETRY_TIMEOUT_S, Card, Contents, Field, air_s
 from hardware.pn532.frame import ACK, CHIP, ERROR_FRAME, HOST, Frame, FrameReader, build
 
 __all__ = ["Card", "Chip", "Contents"]
@@ -59,10 +59,12 @@ class Chip:
     def __init__(self) -> None:
         self.field = Field()
         self.baud = 115200
+        self.on_command: Callable[[int], None] = lambda code: None
+        """Called with the code of each command that the chip hears, before it does it."""
         self._reader = FrameReader()
         self._lost_bytes = 0
         self._awake = self._ready = False
-        self._retries = FOR_EVER
+        self._retries, self._timeout_s = FOR_EVER, RETRY_TIMEOUT_S
         self._parameters = AUTOMATIC_RATS | 0x04
         self._search: _Search | None = None
         self._talk: _Talk | None = None
@@ -120,11 +122,15 @@ class Chip:
 
     def due(self, now_s: float) -> bytes:
         """The bytes that the chip has sent by `now_s`."""
+        return b"".join(self.due_frames(now_s))
+
+    def due_frames(self, now_s: float) -> list[bytes]:
+        """The frames that the chip has sent by `now_s`."""
         if self._search and now_s >= self._search.next_s:
             self._look(self._search, now_s)
         if self._talk and now_s >= self._talk.next_s:
             self._hear(self._talk, now_s)
-        sent = b"".join(data for at_s, data in self._out if at_s <= now_s)
+        sent = [data for at_s, data in self._out if at_s <= now_s]
         self._out = [(at_s, data) for at_s, data in self._out if at_s > now_s]
         return sent
 
@@ -152,6 +158,7 @@ class Chip:
             self.baud, self._next_baud = self._next_baud, None
 
     def _command(self, code: int, data: bytes, now_s: float) -> None:
+        self.on_command(code)
         self._search = self._talk = None
         self._out = [(now_s + ACK_S, ACK)]
         done = self._commands.get(code)
@@ -201,13 +208,20 @@ class Chip:
 
     def _power_down(self, data: bytes, now_s: float) -> bytes:
         del data, now_s
+        self.sleep()
+        return b"\x00"
+
+    def sleep(self) -> None:
+        """Goes to power-down, as for want of voltage: it wants some bytes and SAMConfiguration then."""
         self._awake = self._ready = False
         self._lost_bytes = 0
-        return b"\x00"
+        self.field.off()
 
     def _rf_configuration(self, data: bytes, now_s: float) -> bytes:
         del now_s
-        if data[0] == 0x05:
+        if data[0] == 0x02:
+            self._timeout_s = 0.0001 * 2 ** (data[3] - 1)
+        elif data[0] == 0x05:
             self._retries = data[3]
         elif data[0] == 0x01 and not data[1] & 1:
             self.field.off()
@@ -255,24 +269,25 @@ class Chip:
         whole, self._coming = self._coming + data[1:], b""
         if not whole and self._rest:
             return self._next_piece()
-        self._talk_to(0x40, card, whole, now_s)
+        answer, wait_s = self.field.command(card, whole), card.patience_s(self._timeout_s)
+        self._talk_to(0x40, card, whole, answer, wait_s, now_s)
         return None
 
     def _communicate_thru(self, data: bytes, now_s: float) -> bytes | None:
         card = self.field.numbered(1)
         if card is None:
             return bytes((TIMEOUT,))
-        self._talk_to(0x42, card, data, now_s)
+        answer = self.field.frame(card, data)
+        self._talk_to(0x42, card, data, answer, self._timeout_s, now_s)
         return None
 
-    def _talk_to(self, code: int, card: Card, data: bytes, now_s: float) -> None:
-        answer = None
-        if card.contents and self.field.hears(card):
-            answer = card.contents.exchange(data)
-        gives_up_s = now_s + air_s(data, b"") + card.patience_s()
+    def _talk_to(
+        self, code: int, card: Card, sent: bytes, answer: bytes | None, wait_s: float, now_s: float
+    ) -> None:
+        gives_up_s = now_s + air_s(sent, b"") + wait_s
         next_s = gives_up_s
         if answer is not None:
-            next_s = now_s + air_s(data, answer) + card.think_s
+            next_s = now_s + air_s(sent, answer) + card.think_s
         self._talk = _Talk(code, card, answer, next_s, gives_up_s)
 
     def _hear(self, talk: _Talk, now_s: float) -> None:

@@ -7,6 +7,7 @@ back at the start.
 
 import termios
 import time
+from contextlib import suppress
 
 import serial
 
@@ -15,7 +16,12 @@ from hardware.pn532 import commands
 from hardware.pn532.frame import ACK, CHIP, HOST, WAKE, Frame, FrameReader, build
 
 BAUD = 115200
-RAISED_BAUD = 921600
+RAISED_BAUDS = (921600, 460800, 230400)
+"""What other programs raise it to, the usual one first."""
+
+SETTLE_S = 0.01
+"""A change of rate spoils what is still on its way out; this is long for six bytes at any rate."""
+
 ANSWER_S = 0.4
 ACK_S = 0.1
 EXCHANGE_S = 1.0
@@ -43,15 +49,18 @@ class Pn532:
         self._reader = FrameReader()
 
     def close(self) -> None:
-        """Lets go of the port."""
-        self._port.close()
+        """Lets go of the port, whatever has become of it; what is not yet sent is dropped, not waited for."""
+        with suppress(*GONE):
+            self._port.reset_output_buffer()
+        with suppress(*GONE):
+            self._port.close()
 
     def start(self) -> commands.Firmware:
         """Wakes the chip, finds its baud rate, and sets it up to be polled.
 
         Raises `PartSilent` where nothing answers, `PortError` where the port is gone.
         """
-        for baud in (BAUD, RAISED_BAUD):
+        for baud in (BAUD, *RAISED_BAUDS):
             self._set_baud(baud)
             if self._wakes():
                 break
@@ -64,11 +73,16 @@ class Pn532:
         found = commands.firmware(self.ask(commands.GET_FIRMWARE))
         self.ask(commands.FEW_RETRIES)
         self.ask(commands.AUTOMATIC_RATS)
+        self.field_off()
         return found
 
     def targets(self) -> list[commands.Target]:
-        """The cards in the field now: none, one or two."""
-        return commands.targets(self.ask(commands.LIST_106A))
+        """The cards in the field now: none, one or two.
+
+        Those that it found are not found again before `field_off`; so it is not asked again by itself
+        when an answer was lost, and `start` is what mends that. Raises as `ask` does.
+        """
+        return commands.targets(self._ask(commands.LIST_106A, ANSWER_S, tries=1))
 
     def exchange(self, number: int, data: bytes, timeout_s: float = EXCHANGE_S) -> bytes:
         """Sends `data` to the card of this number in the last `targets`; returns what the card answers.
@@ -130,8 +144,7 @@ class Pn532:
     def _bring_back(self) -> None:
         self.ask(SET_BAUD_115200)
         self._write(ACK)
-        self._flush()
-        time.sleep(0.001)
+        time.sleep(SETTLE_S)
         self._set_baud(BAUD)
         if not self._wakes():
             raise PartSilent(f"PN532 at {self._name} did not come back to {BAUD} baud")
@@ -172,12 +185,6 @@ class Pn532:
     def _set_baud(self, baud: int) -> None:
         try:
             self._port.baudrate = baud
-        except GONE as exc:
-            raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
-
-    def _flush(self) -> None:
-        try:
-            self._port.flush()
         except GONE as exc:
             raise PortError(f"{self._name} is gone: {exc}; plug it in again") from exc
 

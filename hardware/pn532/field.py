@@ -10,6 +10,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from hardware.pn532.blocks import Blocks
+
 SPEAKS_14443_4 = 0x20
 """The bit of SAK that says so."""
 
@@ -24,7 +26,7 @@ Asleep = Literal["idle", "active", "protocol", "halted"]
 
 
 class Contents(Protocol):
-    """What a card holds and does, beyond its UID."""
+    """What a card holds and does, beyond its UID. Called in the thread that plays the chip."""
 
     def activated(self) -> None:
         """The card was selected: whatever a session had begun is forgotten."""
@@ -51,9 +53,13 @@ class Card(msgspec.Struct, frozen=True):
         """Whether it is activated by RATS and takes APDUs."""
         return bool(self.sak & SPEAKS_14443_4)
 
-    def patience_s(self) -> float:
-        """How long a reader waits for it: the frame waiting time of its ATS, else the chip's own."""
-        return frame_waiting_s(self.ats) if self.speaks_14443_4 else RETRY_TIMEOUT_S
+    def answer(self, command: bytes) -> bytes | None:
+        """What its contents answer; None: nothing."""
+        return self.contents.exchange(command) if self.contents else None
+
+    def patience_s(self, own_s: float = RETRY_TIMEOUT_S) -> float:
+        """How long a reader waits for it: the frame waiting time of its ATS, else the chip's `own_s`."""
+        return frame_waiting_s(self.ats) if self.speaks_14443_4 else own_s
 
 
 def frame_waiting_s(ats: bytes) -> float:
@@ -77,6 +83,7 @@ class Field:
         self._cards: list[Card] = []
         self._states: dict[bytes, Asleep] = {}
         self._listed: list[Card] = []
+        self._blocks: dict[bytes, Blocks] = {}
 
     @property
     def cards(self) -> list[Card]:
@@ -119,9 +126,21 @@ class Field:
         return before == "idle"
 
     def _activate(self, card: Card, rats: bool) -> None:
-        self._states[card.uid] = "protocol" if rats and card.speaks_14443_4 else "active"
+        opened = rats and card.speaks_14443_4
+        self._states[card.uid] = "protocol" if opened else "active"
+        self._blocks[card.uid] = Blocks(card.ats, card.answer, opened)
         if card.contents:
             card.contents.activated()
+
+    def command(self, card: Card, data: bytes) -> bytes | None:
+        """What the card answers to a whole command; None: nothing, or it is not there."""
+        return card.answer(data) if self.hears(card) else None
+
+    def frame(self, card: Card, data: bytes) -> bytes | None:
+        """What it answers to a bare frame: a block, where it speaks ISO/IEC 14443-4."""
+        if card.speaks_14443_4 and self.hears(card):
+            return self._blocks[card.uid].hear(data)
+        return self.command(card, data)
 
     def numbered(self, number: int) -> Card | None:
         """The card that the chip has given this number, present or not; None: it has given it to none."""

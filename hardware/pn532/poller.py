@@ -97,9 +97,10 @@ class NfcReader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends within two seconds."""
+        """Ends the thread, and returns within two seconds, whatever it waits for."""
         self._stop.set()
-        self._thread.join(timeout=2)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2)
 
     def _run(self) -> None:
         wait_s = FIRST_WAIT_S
@@ -107,10 +108,9 @@ class NfcReader:
             try:
                 self._serve()
                 return
-            except PortError as exc:
-                self._say("unplugged", str(exc))
             except HardwareError as exc:
-                self._say("silent", str(exc))
+                if not self._stop.is_set():
+                    self._say("unplugged" if isinstance(exc, PortError) else "silent", str(exc))
             wait_s = FIRST_WAIT_S if self._field.served else min(LONGEST_WAIT_S, wait_s * 2)
             self._field.served = False
             self._stop.wait(wait_s * random.uniform(0.7, 1.3))
@@ -151,13 +151,19 @@ class NfcReader:
         evidence = None
         try:
             if self._examine:
-                evidence = self._examine(partial(chip.exchange, card.number), card)
+                evidence = self._examine(partial(self._exchange, chip, card.number), card)
         except CardError:
             if self._field.torn(card.uid, up_ms):
                 self._put(CardTorn(card.uid, up_ms))
             return
         self._field.met(card.uid)
         self._put(CardArrived(card.uid, up_ms, evidence))
+
+    def _exchange(self, chip: Pn532, number: int, data: bytes) -> bytes:
+        """An examination may be long; it ends here when the reader is stopped."""
+        if self._stop.is_set():
+            raise PortError(f"{self._port} is being closed; the card is left alone")
+        return chip.exchange(number, data)
 
     def _say(self, status: str, detail: str) -> None:
         if status != self._said:

@@ -5,15 +5,23 @@ import random
 import select
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from hardware.errors import HardwareError
-from hardware.pn532.chip import Card, Chip
+from hardware.pn532.chip import Chip
+from hardware.pn532.faults import Fault, Faults
+from hardware.pn532.field import Card
+from hardware.pn532.pace import Pace
 from hardware.pty import SerialLine
 
 SENS_RES = {4: 0x0004, 7: 0x0044, 10: 0x0084}
 SAK = {4: 0x08, 7: 0x00, 10: 0x00}
 """By length of UID: MIFARE Classic 1K (AN10833), NTAG and Ultralight, and a triple-size UID."""
+
+LONGEST_FRAME = 280
+EXCHANGE = 0x40
+"""InDataExchange."""
 
 
 class NoSuchCard(HardwareError):
@@ -36,29 +44,40 @@ class Pn532Twin:
 
     def __init__(self, link: Path | None = None) -> None:
         self._line = SerialLine(link)
-        self._chip = Chip()
-        self._lock = threading.Lock()
-        self._muted = False
+        self._lock = threading.RLock()
+        self._turned = threading.Condition(self._lock)
+        self._faults, self._to_chip, self._to_host = Faults(), Pace(), Pace()
+        self._at: dict[int, Callable[[], object]] = {}
+        self._chip = self._new_chip([])
+        self._muted, self._said = False, b""
         self._told_ns: dict[bytes, int] = {}
         self._wake_fd, self._poke_fd = os.pipe()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pn532-twin", daemon=True)
         self._thread.start()
 
+    def _new_chip(self, cards: list[Card]) -> Chip:
+        chip = Chip()
+        chip.cards, chip.on_command = cards, self._commanded
+        return chip
+
     @property
     def port(self) -> str:
         """The path to open."""
         return self._line.port
 
-    def present(self, what: str | Card) -> int:
-        """Holds a card into the field, the usual one where only a UID in hex is given.
+    def present(self, *what: str | Card) -> int:
+        """Holds cards into the field at once, the usual one where only a UID in hex is given.
 
         Returns CLOCK_MONOTONIC ns of that. Raises `NoSuchCard`.
         """
-        shown = card(what) if isinstance(what, str) else what
+        shown = [card(each) if isinstance(each, str) else each for each in what]
+        uids = {each.uid for each in shown}
         with self._lock:
-            self._chip.cards = [c for c in self._chip.cards if c.uid != shown.uid] + [shown]
-            self._told_ns.pop(shown.uid, None)
+            self._chip.cards = [c for c in self._chip.cards if c.uid not in uids] + shown
+            for uid in uids:
+                self._told_ns.pop(uid, None)
+            self._said = b""
             return time.monotonic_ns()
 
     def told_ns(self, uid: str) -> int | None:
@@ -77,16 +96,74 @@ class Pn532Twin:
         self._muted = muted
 
     def noise(self, count: int = 64) -> None:
-        """Sends random bytes, as a loose ground does."""
+        """Puts random bytes on both wires, as a loose ground does."""
         with self._lock:
+            self._chip.feed(random.randbytes(count), self._chip.baud, time.monotonic())
             self._line.write(random.randbytes(count))
+
+    def lose_ack(self, count: int = 1) -> None:
+        """The next ACKs do not reach the host."""
+        self.spoil("lose_ack", count)
+
+    def lose_answer(self, count: int = 1) -> None:
+        """The next answers do not reach the host."""
+        self.spoil("lose_answer", count)
+
+    def spoil(self, fault: Fault = "spoil", count: int = 1) -> None:
+        """Does this to the next frames: a wrong checksum, or another of `faults.Fault`."""
+        with self._lock:
+            self._faults.add(fault, count)
+
+    def split(self, split: bool = True) -> None:
+        """Whether each byte reaches the host by itself."""
+        with self._lock:
+            self._faults.split = split
+
+    def glue(self, glue: bool = True) -> None:
+        """Whether ACK and answer reach the host in one piece."""
+        with self._lock:
+            self._faults.glue = glue
+
+    def sleep(self) -> None:
+        """Sends the chip to power-down, as a dip of its supply does."""
+        with self._lock:
+            self._chip.sleep()
+
+    def raise_baud(self, baud: int = 921600) -> None:
+        """Leaves the chip at another rate, as a program that crashed does."""
+        with self._lock:
+            self._chip.baud = baud
+
+    def torn(self) -> None:
+        """All cards are torn away at the next exchange with one."""
+        self.at(EXCHANGE, self.remove)
+
+    def at(self, code: int, act: Callable[[], object]) -> None:
+        """Does this once, in the chip's thread, when the chip next hears the command of this code."""
+        with self._lock:
+            self._at[code] = act
+
+    def _commanded(self, code: int) -> None:
+        act = self._at.pop(code, None)
+        if act:
+            act()
+
+    def wait_heard(self) -> None:
+        """Waits until the chip has heard all that the host has sent."""
+        with self._turned:
+            self._turned.wait_for(self._has_heard, timeout=5)
+
+    def _has_heard(self) -> bool:
+        fd = self._line.fileno()
+        return fd is None or not (self._to_chip.next_s() or select.select([fd], [], [], 0)[0])
 
     def unplug(self) -> None:
         """Takes the port away; the chip loses its power."""
         with self._lock:
             self._line.unplug()
-            cards, self._chip = self._chip.cards, Chip()
-            self._chip.cards = cards
+            self._chip = self._new_chip(self._chip.cards)
+            self._to_chip.clear()
+            self._to_host.clear()
         self._poke()
 
     def plug(self) -> None:
@@ -114,25 +191,37 @@ class Pn532Twin:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wait()
-            with self._lock:
-                self._turn()
+            with self._turned:
+                self._turn(time.monotonic())
+                self._turned.notify_all()
 
-    def _turn(self) -> None:
-        now_s = time.monotonic()
+    def _turn(self, now_s: float) -> None:
         baud = self._line.baud()
         heard = self._line.read()
-        if heard and not self._muted:
-            self._chip.feed(heard, baud, now_s)
-        said = self._chip.due(now_s)
-        if said and not self._muted and baud == self._chip.baud:
-            self._line.write(said)
-            for shown in self._chip.cards:
-                if shown.uid in said:
-                    self._told_ns.setdefault(shown.uid, time.monotonic_ns())
+        if heard and baud:
+            self._to_chip.push(heard, baud, now_s)
+        for data, rate in self._to_chip.due(now_s):
+            if not self._muted:
+                self._chip.feed(data, rate, now_s)
+        for frame in self._chip.due_frames(now_s):
+            for piece in self._faults.frames(frame):
+                self._to_host.push(piece, self._chip.baud, now_s)
+        for data, rate in self._to_host.due(now_s):
+            if not self._muted and rate == baud:
+                self._say(data)
+
+    def _say(self, data: bytes) -> None:
+        self._line.write(data)
+        self._said = (self._said + data)[-LONGEST_FRAME:]
+        for shown in self._chip.cards:
+            if shown.uid in self._said:
+                self._told_ns.setdefault(shown.uid, time.monotonic_ns())
 
     def _wait(self) -> None:
         with self._lock:
-            next_s, fd = self._chip.next_s(), self._line.fileno()
+            fd = self._line.fileno()
+            parts = (self._chip, self._to_chip, self._to_host)
+            next_s = min((at_s for part in parts if (at_s := part.next_s())), default=None)
         left_s = None if next_s is None else max(0.0, next_s - time.monotonic())
         fds = [self._wake_fd] if fd is None else [self._wake_fd, fd]
         try:

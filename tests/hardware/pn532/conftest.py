@@ -1,13 +1,20 @@
-"""A simulated chip on a pseudo-terminal, and the frames of real ones."""
+"""A simulated chip on a pseudo-terminal, cards for it, a poller on it, and the frames of real chips."""
 
 import os
+import queue
 import re
 import shutil
+import threading
 
 import pytest
 from hypothesis import settings
 
+from hardware.pn532 import poller
+from hardware.pn532.field import Card
+from hardware.pn532.poller import NfcReader, NfcStatus
 from hardware.pn532.twin import Pn532Twin
+
+WAIT_S = 20
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -46,3 +53,72 @@ def nfc_list():
             pytest.fail(why)
         pytest.skip(why)
     return path
+
+
+class Type4:
+    """Contents that answer by a function, and remember what they were asked."""
+
+    def __init__(self, answer):
+        self.answer, self.heard, self.activations = answer, [], threading.Semaphore(0)
+
+    def activated(self):
+        self.activations.release()
+
+    def exchange(self, data):
+        self.heard.append(data)
+        return self.answer(data)
+
+
+@pytest.fixture
+def type4():
+    """Makes a card that speaks ISO/IEC 14443-4: `answer` gives the answer to each command."""
+
+    def make(answer=lambda data: data + b"\x90\0", uid="04010203040506"):
+        ats = bytes.fromhex("067577810280")
+        return Card(bytes.fromhex(uid), 0x0344, 0x20, ats, Type4(answer))
+
+    return make
+
+
+class Heard(queue.Queue):
+    """What a poller says."""
+
+    def next(self):
+        return self.get(timeout=WAIT_S)
+
+    def what(self):
+        """Kind and UID, or status, of the next."""
+        event = self.next()
+        return type(event), getattr(event, "uid", None) or event.status
+
+
+@pytest.fixture
+def said():
+    """For a poller that a test starts itself."""
+    return Heard()
+
+
+@pytest.fixture
+def polling(twin, monkeypatch):
+    """Starts a poller on the twin; gives what it says after its first `ok`."""
+    monkeypatch.setattr(poller, "LONGEST_WAIT_S", 0.2)
+    readers = []
+
+    def begin(examine=None):
+        said = Heard()
+        readers.append(NfcReader(twin.port, said.put, examine=examine))
+        readers[-1].start()
+        assert said.next() == NfcStatus("ok", "PN532 1.6")
+        return said
+
+    yield begin
+    for reader in readers:
+        assert reader._thread.is_alive()
+        reader.stop()
+        assert not reader._thread.is_alive()
+
+
+@pytest.fixture
+def heard(polling):
+    """Everything that a poller on the twin says."""
+    return polling()

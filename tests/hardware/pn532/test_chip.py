@@ -219,7 +219,7 @@ class TestExchange:
 
     def test_through_the_raw_way_too(self, host, echo):
         del echo
-        assert host.ask("42a1a2a3") == "4300a1a2a3"
+        assert host.ask("4202a1a2a3") == "430002a1a2a3"
 
     def test_a_command_in_pieces(self, host, echo):
         assert host.ask("4041" + "a1" * 262) == "4100"
