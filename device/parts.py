@@ -1,6 +1,9 @@
 """Opens a unit's parts by its configuration, and puts what they say into the inbox as events."""
 
+import logging
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +19,7 @@ from wire.records import Proof
 from wire.words import Fault
 
 Put = Callable[[ev.Event], None]
+log = logging.getLogger("xunkong.device")
 
 
 class Reader(Protocol):
@@ -71,7 +75,7 @@ class Parts:
         self._keys = Keys()
         self._camera = _camera(config, folder, put) if config.camera.kind != "none" else None
         if config.nfc:
-            self._readers.append(_nfc(config.nfc.port, put))
+            self._readers.append(_nfc(config.nfc.port, self._keys, put))
         if config.gps:
             self._readers.append(_gps(config.gps.port, config.gps.baud, put))
 
@@ -82,6 +86,8 @@ class Parts:
 
     def arm(self, keys: KeyRing) -> None:
         """The card reader uses `keys` from the next card on."""
+        if keys:
+            import_module("hardware.cards.examine")  # now, and not while somebody holds a card
         self._keys.ring = keys
 
     def start(self) -> None:
@@ -100,7 +106,7 @@ class Parts:
         self.panel.close()
 
 
-def _nfc(port: str, put: Put) -> Reader:
+def _nfc(port: str, keys: Keys, put: Put) -> Reader:
     from hardware.pn532.poller import CardArrived, NfcEvent, NfcReader, NfcStatus
 
     def told(event: NfcEvent) -> None:
@@ -109,7 +115,26 @@ def _nfc(port: str, put: Put) -> Reader:
         elif isinstance(event, NfcStatus):
             put(ev.PartSpoke("nfc", event.status))
 
-    return NfcReader(port, told)
+    return NfcReader(port, told, examine=partial(_examine, keys))
+
+
+def _examine(keys: Keys, exchange: Callable[[bytes], bytes], target: Any) -> Any:
+    """The reader's thread: what a card proves. A unit without card keys takes every card by its UID alone."""
+    ring = keys.ring
+    if not ring:
+        return None
+    from hardware.cards.examine import CardKey, examine
+    from wire.cards.keys import AIDS, AUTH, DESFIRE
+
+    def key_for(uid: str) -> CardKey | None:
+        if uid in ring.desfire:
+            return CardKey(ring.desfire[uid], AUTH, AIDS[DESFIRE])
+        return CardKey(ring.ev2[uid], AUTH) if uid in ring.ev2 else None
+
+    found = examine(exchange, target, key_for)
+    if found.failed and key_for(target.uid):
+        log.warning("card %s: %s", target.uid, found.failed)
+    return found
 
 
 def _gps(port: str, baud: int, put: Put) -> Reader:

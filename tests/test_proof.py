@@ -5,10 +5,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from gateway.unit_config import newest
+from hardware.cards.ntag424 import sun_template, wanted_settings
+from hardware.cards.twin.ntag424 import ATS, SAK, SENS_RES, Ntag424
+from hardware.pn532.chip import Card
 from sim.city import City, wait_for
 from sim.demo import Checkpoint
-from wire.cards.keyfile import write_keys
+from sim.tapper import Trace
+from wire.cards.keyfile import read_keys, write_keys
+from wire.cards.keys import card_keys
 
 TAG, PLAIN, DUTY = "04de5f1eacc040", "04a1b2c3d4e5f6", "04d0000000001a"
 ROSTER = f"""
@@ -88,3 +95,67 @@ def test_keys_reach_a_unit_sealed_and_duties_and_verdicts_come_back(
         lambda: any("refused" in r["record"].values() for r in city.committed("config")), 60
     )
     assert city.rows()["cp-1"].config == 2
+
+
+TAGGED = """
+repeat_s = 0
+[[badge]]
+uid = "{uid}"
+person = "p-1"
+card = "ntag424"
+"""
+
+
+def personalised(uid: str, master: bytes) -> Card:
+    """A card as `xunkong card personalise` leaves it: diversified keys, and a SUN message under a URL."""
+    contents = Ntag424(bytes.fromhex(uid), list(card_keys(master, uid).slots))
+    file, sdm = sun_template("https://patrol.example/t")
+    contents.files[2][: len(file)] = file
+    contents.settings[2] = wanted_settings(sdm)
+    return Card(contents.uid, SENS_RES, SAK, ATS, contents)
+
+
+def tap(at: Checkpoint, shown: Card) -> None:
+    """Holds a card to the reader until the box beeps, and lets it finish."""
+    trace = Trace(at.unit.trace)
+    trace.until_silent()
+    presented_ns = at.reader.present(shown)
+    assert trace.beep_after(presented_ns, 30) is not None
+    at.reader.remove()
+    trace.until_silent()
+    trace.close()
+
+
+def keyed(city: City, at: Checkpoint) -> bytes:
+    """The site has card keys, and the unit can be sealed to; the master key."""
+    write_keys(city.folder / "card-keys.toml")
+    with city.gateway_toml.open("a", encoding="utf-8") as file:
+        file.write('[cards]\nkeys = "card-keys.toml"\nsealed_picc = true\n')
+    city.gateway.stop()
+    city.gateway.start()
+    public = xunkong("device", "key", "--config", at.unit.config).strip()
+    gateway(city, "unit-key", "set", "--unit", "cp-1", public)
+    at.unit.program.start()
+    return read_keys(city.folder / "card-keys.toml").master
+
+
+@pytest.mark.parametrize("least", ["sun", "ev2"])
+def test_a_card_in_the_field_proves_itself_as_the_place_demands(
+    city: City, checkpoint: Callable[..., Checkpoint], least: str
+) -> None:
+    at = checkpoint()
+    master = keyed(city, at)
+    pushed(city, f'least_proof = "{least}"\n' + TAGGED.format(uid=TAG))
+    genuine, copied = personalised(TAG, master), personalised(TAG, bytes(16))
+    for shown in (genuine, genuine, copied):
+        tap(at, shown)
+    assert wait_for(lambda: len(city.committed("checkin")) == 3, 60)
+    records = [one["record"] for one in city.committed("checkin")]
+    assert [record["result"] for record in records[:2]] == ["accepted", "accepted"]
+    assert records[2]["result"] in ("forged", "weak")
+    assert [record["proof"] for record in records[:2]] == [least, least]
+    if least == "sun":
+        assert [record["sun_counter"] for record in records[:2]] == [1, 2]
+        assert all(
+            record["sun"].startswith("https://patrol.example/t?e=") for record in records[:2]
+        )
