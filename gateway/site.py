@@ -43,6 +43,7 @@ max_queued_messages 10000
 checkpoint = "east-gate"   # the place at which a checkpoint unit stands
 repeat_s = 10              # the same badge again within this is one check-in
 keep_days = 7
+#least_proof = "sun"       # what a card must prove here: uid, sun, ev2
 photo_on = ["checkin", "order", "sos"]  # what a unit with a camera takes photos of
 
 [[place]]
@@ -57,6 +58,13 @@ uid = "04a1b2c3d4e5f6"
 person = "p-10233"
 role = "officer"
 valid_from = 2026-01-01T00:00:00+08:00
+#card = "ntag424"          # proves itself; see `xunkong card` and `gateway unit-key`
+#duress = true             # accepted like any other, and a silent alarm
+#welfare_s = 1800          # alone: to be heard of every 30 minutes
+
+#[[duty]]                  # a tag that stands for a duty, tapped after a badge
+#uid = "04d0000000001a"
+#duty = "mediation"
 
 [sampling]                 # a vehicle's positions
 moving_s = 1
@@ -85,6 +93,12 @@ port = "/dev/ttyAMA3"
 
 [panel]
 kind = "gpio"              # or sim, none
+
+#[power]                   # a vehicle's ignition wire: off for hold_s, the unit powers off
+#hold_s = 10
+
+#[clock]
+#set_system = true         # bring the system's time to the newest ever kept, after a power cut
 
 #[camera]
 #kind = "picamera2"        # or sim, none

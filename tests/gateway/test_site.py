@@ -1,7 +1,11 @@
 """A new gateway's folder."""
 
+import re
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from device import config as device_config
 from gateway.config import load
 from gateway.site import FILES, lay_out
 from gateway.store.open import open_store
@@ -49,3 +53,20 @@ def test_where_nothing_can_be_written(tmp_path):
         lay_out(tmp_path / "file" / "below")
     with pytest.raises(Fault, match="cannot write into /proc/xunkong"):
         lay_out(type(tmp_path)("/proc/xunkong"))
+
+
+def test_what_the_examples_offer_in_comments_is_valid_too(tmp_path):
+    """Somebody takes the `#` away, and it works."""
+    offered = {
+        name: re.sub(r"(?m)^#(\[|[a-z_]+ = )", r"\1", text)
+        for name, text in FILES.items()
+        if name in ("device.example.toml", "unit.example.toml")
+    }
+    for name, text in offered.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    unit = device_config.load(tmp_path / "device.example.toml")
+    assert unit.power is not None
+    assert unit.camera.kind == "picamera2"
+    wanted = read_unit_file(tmp_path / "unit.example.toml", ZoneInfo("Asia/Shanghai"))
+    assert wanted.badges[0].duress
+    assert [card.duty for card in wanted.duties] == ["mediation"]
