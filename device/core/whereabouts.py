@@ -45,7 +45,7 @@ USUAL_M = 3.0
 
 BLIND_M_S = 40.0
 USELESS_M = 100.0
-"""A fix that admits to be worse than this says nothing of any border."""
+"""A fix that admits to be worse than this says nothing of any border; its speed counts."""
 
 SLOW_M_S, SLOW_MS, KEEPS_M = 1.0, 10_000, 8.0
 """Who gets less far than this, net, in this time, stands. A slower speed is noise."""
@@ -117,6 +117,7 @@ class _Line:
         self._blind_start = sight.lat, sight.lon
         self.under_way = under_way or (sight.speed_m_s or 0.0) > DRIVES_M_S
         self._stray_m = self._doubt_m = 0.0
+        self._claimed_m = sight.claimed_m
         self._told = deque([self._point(sight, joined=False)], maxlen=HELD_BACK)
 
     @property
@@ -139,6 +140,7 @@ class _Line:
         share = self._share(min(gap_ms, GAP_MS), sight)
         east_m, north_m = offset_m(self.lat, self.lon, sight.lat, sight.lon)
         self.lat, self.lon = moved(self.lat, self.lon, share * east_m, share * north_m)
+        self._claimed_m += share * (sight.claimed_m - self._claimed_m)
         self._stray_m *= 1 - share
         self._doubt_m = max(self._doubt_m * (1 - share), off_m - USUAL_M)
         self.fixes += 1
@@ -187,7 +189,8 @@ class _Line:
         pull_ms = PULL_MS
         if self.still:
             pull_ms = max(PULL_MS, min(PULL_STILL_MS, float(sight.t_ms - self.slow_ms)))
-        return 1 - exp(-gap_ms / pull_ms)
+        worth = min(1.0, self._claimed_m / sight.claimed_m) ** 2 if sight.claimed_m else 1.0
+        return worth * (1 - exp(-gap_ms / pull_ms))
 
     def _joins(self, sight: Sight) -> bool:
         gap_ms = sight.t_ms - self.t_ms
@@ -220,7 +223,7 @@ class _Line:
                 self._start = (0.0, 0.0)
 
     def _point(self, sight: Sight, joined: bool) -> Point:
-        margin_m = max(MARGIN_M, MARGIN_HACC * sight.claimed_m) + self._stray_m + self._doubt_m
+        margin_m = max(MARGIN_M, MARGIN_HACC * self._claimed_m) + self._stray_m + self._doubt_m
         return Point(sight.t_ms, self.lat, self.lon, margin_m, sight.hacc_m, self.under_way, joined)
 
 
@@ -236,16 +239,15 @@ class Whereabouts:
         """Points, in order; none while there is doubt. A fix not newer than the newest says nothing."""
         if self._newest_ms is not None and sight.t_ms <= self._newest_ms:
             return []
-        if sight.claimed_m > USELESS_M:
-            return []
         self._newest_ms = sight.t_ms
-        if self._main and self._main.fits(sight):
+        useful = sight.claimed_m <= USELESS_M
+        if useful and self._main and self._main.fits(sight):
             self._main.take(sight)
             self._other = None
             return self._main.tell()
         if self._main:
             self._main.coast(sight)
-        return self._doubt(sight)
+        return self._doubt(sight) if useful else []
 
     def _doubt(self, sight: Sight) -> list[Point]:
         other = self._other
