@@ -5,7 +5,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.lookup import UnitRow, Wanted, found_records, unit_rows
 from gateway.store.open import Store, open_store
@@ -16,10 +16,16 @@ WAIT_S = 30.0
 POLL_S = 0.05
 
 
+class Listening(Protocol):
+    """A broker on 127.0.0.1, or a way to one."""
+
+    port: int
+
+
 class Unit:
     """One unit's process and files. `parts` are the TOML sections of its simulated parts."""
 
-    def __init__(self, name: str, role: str, folder: Path, broker: Broker, parts: str) -> None:
+    def __init__(self, name: str, role: str, folder: Path, broker: Listening, parts: str) -> None:
         self.name = name
         self.folder = folder / name
         self.folder.mkdir()

@@ -36,8 +36,23 @@ def add_commands(commands: Commands) -> None:
     platform.add_argument("--port", type=int, required=True, metavar="P", help=said)
     said = commands.say("事件存入此文件", "keep the events in this file")
     platform.add_argument("--store", type=Path, required=True, metavar="FILE", help=said)
+    _unit_command(commands)
     _demo_command(commands)
     _bench_command(commands)
+
+
+def _unit_command(commands: Commands) -> None:
+    words = Words("用键盘操作一台模拟单元", "a simulated unit, driven from the keyboard")
+    parser = commands.add("unit", words, "xunkong sim unit --role vehicle", drive_unit)
+    said = commands.say("单元种类", "which kind of unit")
+    roles = ("vehicle", "checkpoint")
+    parser.add_argument("--role", choices=roles, default="vehicle", help=said)
+    said = commands.say("文件留在此空目录", "keep the files in this empty folder")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help=said)
+    said = commands.say("用此消息代理；缺省自带全套", "use this broker; else all is brought along")
+    parser.add_argument("--broker", metavar="HOST:PORT", help=said)
+    said = commands.say("每件事一行 JSON，不画屏幕", "a JSON line per happening, no drawing")
+    parser.add_argument("--json", action="store_true", help=said)
 
 
 def _demo_command(commands: Commands) -> None:
@@ -143,6 +158,24 @@ def serve_platform(args: argparse.Namespace) -> int:
     stop.wait()
     platform.stop()
     return 0
+
+
+def drive_unit(args: argparse.Namespace) -> int:
+    """Runs the unit until it is told to stop."""
+    from sim.unit.run import run_unit
+
+    broker = None if args.broker is None else _address(args.broker)
+    return run_unit(args.role, args.folder, broker, args.json, args.language)
+
+
+def _address(said: str) -> tuple[str, int]:
+    host, _, port = said.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise Fault(
+            f"--broker {said}：应为 主机:端口，如 127.0.0.1:1883",
+            f"--broker {said}: give HOST:PORT, such as 127.0.0.1:1883",
+        )
+    return host, int(port)
 
 
 def demo(args: argparse.Namespace) -> int:

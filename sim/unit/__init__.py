@@ -1,0 +1,1 @@
+"""A whole simulated unit that a person drives from the keyboard."""
