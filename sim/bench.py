@@ -14,11 +14,12 @@ Measure = Callable[[Path], Iterator[Row]]
 
 
 def _measures() -> dict[str, Measure]:
-    from sim.measure import geofence, ingest, journal, nmea, tap, unit
+    from sim.measure import card, geofence, ingest, journal, nmea, tap, unit
 
     return {
         "journal": journal.measure,
         "nmea": nmea.measure,
+        "card": card.measure,
         "geofence": geofence.measure,
         "ingest": ingest.measure,
         "tap": tap.measure,

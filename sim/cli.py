@@ -114,6 +114,18 @@ def play_pn532(args: argparse.Namespace) -> int:
         "mute": twin.mute,
         "unmute": lambda: twin.mute(False),
         "noise": twin.noise,
+        "lose_ack": twin.lose_ack,
+        "lose_answer": twin.lose_answer,
+        "spoil": twin.spoil,
+        "refuse": lambda: twin.spoil("refuse"),
+        "wrong": lambda: twin.spoil("wrong"),
+        "stale": lambda: twin.spoil("stale"),
+        "split": twin.split,
+        "glue": twin.glue,
+        "whole": twin.whole,
+        "sleep": twin.sleep,
+        "raise_baud": twin.raise_baud,
+        "torn": twin.torn,
         "unplug": twin.unplug,
         "plug": twin.plug,
     }
@@ -132,8 +144,9 @@ def _obey(table: dict[str, Callable[..., int | None]], words: list[str]) -> dict
     name, given = words[0], words[1:]
     if name not in table:
         return {"error": f"{name!r} is none of {', '.join(table)}, quit"}
-    if len(given) != (name == "present") and not (name == "remove" and len(given) == 1):
-        return {"error": f"{name} takes {'a UID' if name == 'present' else 'nothing more'}"}
+    most = {"present": 2, "remove": 1}.get(name, 0)
+    if not (name == "present") <= len(given) <= most:
+        return {"error": f"{name} takes {'one or two UIDs' if most == 2 else 'nothing more'}"}
     try:
         return {"did": name, "mono_ns": table[name](*given)}
     except HardwareError as exc:

@@ -124,6 +124,11 @@ class Pn532Twin:
         with self._lock:
             self._faults.glue = glue
 
+    def whole(self) -> None:
+        """Ends `split` and `glue`."""
+        self.split(False)
+        self.glue(False)
+
     def sleep(self) -> None:
         """Sends the chip to power-down, as a dip of its supply does."""
         with self._lock:

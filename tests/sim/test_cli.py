@@ -70,15 +70,19 @@ class TestPn532:
             shown, gone = tell(twin, "present 04a1b2c3"), tell(twin, "remove 04a1b2c3")
             assert (shown["did"], gone["did"]) == ("present", "remove")
             assert before_ns < shown["mono_ns"] < gone["mono_ns"] < time.monotonic_ns()
-            others = ("remove", "mute", "unmute", "noise", "unplug", "plug")
-            assert [tell(twin, word)["did"] for word in others] == [*others]
+            others = [
+                *("present 04a1b2c3 04a1b2c4", "remove", "mute", "unmute", "noise", "lose_ack"),
+                *("lose_answer", "spoil", "refuse", "wrong", "stale", "split", "glue", "whole"),
+                *("sleep", "raise_baud", "torn", "unplug", "plug"),
+            ]
+            assert [tell(twin, words)["did"] for words in others] == [w.split()[0] for w in others]
 
     @pytest.mark.parametrize(
         ("words", "why"),
         [
-            ("fly", "'fly' is none of present, remove, mute, unmute, noise, unplug, plug, quit"),
-            ("present", "present takes a UID"),
-            ("present 04a1b2c3 04a1b2c4", "present takes a UID"),
+            ("fly", "'fly' is none of present, remove, mute, unmute, noise, lose_ack, "),
+            ("present", "present takes one or two UIDs"),
+            ("present 04a1b2c3 04a1b2c4 04a1b2c5", "present takes one or two UIDs"),
             ("present 04a1", "'04a1' is no UID"),
             ("present xyz", "'xyz' is no UID"),
             ("remove 04a1b2c3 now", "remove takes"),
