@@ -152,19 +152,23 @@ class TestExchange:
         monkeypatch.setattr(driver, "LONGEST_ANSWER", 600)
         assert len(chip.exchange(1, b"\x90")) == 3 * 262
 
-    def test_a_command_to_a_card_is_never_sent_twice(self, chip, twin, type4):
+    @pytest.mark.parametrize("fault", ["lose_answer", "lose_ack"])
+    def test_a_command_to_a_card_is_never_sent_twice(self, chip, twin, type4, fault):
         """A counter or a session would have moved."""
         chip.start()
-
-        def deafen(data):
-            twin.mute()
-            return data
-
-        card = type4(deafen)
+        card = type4()
         twin.present(card)
         number = chip.targets()[0].number
+        twin.spoil(fault)
         with pytest.raises(PartSilent, match="InDataExchange"):
             chip.exchange(number, b"\x90", timeout_s=0.1)
-        twin.mute(False)
         assert chip.start().ic == 0x32
         assert card.contents.heard == [b"\x90"]
+
+    def test_a_stale_answer_ahead_of_the_ack_is_passed_over(self, chip, twin, type4):
+        chip.start()
+        twin.present(type4())
+        number = chip.targets()[0].number
+        assert chip.exchange(number, b"one") == b"one\x90\0"
+        twin.spoil("early")
+        assert chip.exchange(number, b"two") == b"two\x90\0"
