@@ -55,8 +55,28 @@ class LiveFix(Struct, frozen=True, omit_defaults=True):
     course_deg: float | None = None
 
 
+class ModemHealth(Struct, frozen=True, omit_defaults=True):
+    """The mobile link; None where the modem does not say. `word`: `ok`, or what is wrong with it.
+
+    `used_mb`, `cap_mb`: of the SIM's plan this month, in 10^6 bytes; `saving`: what is sent less of, up to that.
+    """
+
+    word: Text
+    operator: Text | None = None
+    technology: Name | None = None
+    signal_dbm: float | None = None
+    quality_pct: Count | None = None
+    used_mb: Count | None = None
+    cap_mb: Count | None = None
+    saving: Literal["photos", "positions"] | None = None
+
+
 class Health(Struct, frozen=True, omit_defaults=True):
-    """What the unit measures of itself; None where it cannot. `parts`: each part's word of state."""
+    """What the unit measures of itself; None where it cannot. `parts`: each part's word of state.
+
+    `throttled`: the firmware's flags in hex. `sd_*_mb_day`: MiB written to the medium today, and the budget.
+    `heard_s`: seconds since each part's last sign of life that the unit knew of.
+    """
 
     cpu_c: float | None = None
     throttled: Name | None = None
@@ -64,6 +84,11 @@ class Health(Struct, frozen=True, omit_defaults=True):
     mem_mb: Count | None = None
     link: Text | None = None
     parts: Annotated[dict[Name, Text], Meta(max_length=32)] = {}
+    mem_free_mb: Count | None = None
+    sd_written_mb_day: Count | None = None
+    sd_budget_mb_day: Count | None = None
+    modem: ModemHealth | None = None
+    heard_s: Annotated[dict[Name, Count], Meta(max_length=32)] = {}
 
 
 class State(Struct, frozen=True, omit_defaults=True):

@@ -3,6 +3,7 @@
 import json
 import zlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from wire import codec
 from wire.batch import BadPayload
 from wire.chain import NoKeys
-from wire.live import Health, Hello, LiveFix, LogHead, Pos, State, WorkerState
+from wire.live import Health, Hello, LiveFix, LogHead, ModemHealth, Pos, State, WorkerState
 from wire.orders import (
     Ack,
     Badge,
@@ -240,3 +241,25 @@ class TestSignature:
 
     def test_without_a_key_nothing_is_added(self):
         assert codec.sign(ACK, NoKeys()) is ACK
+
+
+class OldHealth(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`wire.live.Health` as it was before the modem and the card's budget."""
+
+    cpu_c: float | None = None
+    parts: dict[str, str] = {}
+
+
+def test_an_older_gateway_reads_a_newer_units_health():
+    new = Health(
+        cpu_c=51.2,
+        parts={"gps": "ok"},
+        sd_written_mb_day=90,
+        modem=ModemHealth("ok", used_mb=820, cap_mb=1_000, saving="photos"),
+        heard_s={"gps": 1},
+    )
+    old = msgspec.json.decode(msgspec.json.encode(new), type=OldHealth)
+    assert old == OldHealth(51.2, {"gps": "ok"})
+    assert msgspec.json.decode(msgspec.json.encode(old), type=Health) == Health(
+        51.2, parts={"gps": "ok"}
+    )
