@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
 
@@ -102,6 +103,23 @@ class ClockSection(Struct, frozen=True, forbid_unknown_fields=True):
     chrony_socket: PathText | None = None
 
 
+class ModemSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """The cellular modem, asked by ModemManager's `command`. `cap_mb`: the SIM's plan a month in 10^6 bytes,
+    of which less is sent as it nears; it begins on `month_day`."""
+
+    command: PathText = "mmcli"
+    cap_mb: Annotated[int, Meta(ge=1, le=100_000_000)] | None = None
+    month_day: Annotated[int, Meta(ge=1, le=31)] = 1
+
+
+class HealthSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`sd_write_mb_day`: MiB that may be written to the card a day; 2000 wear a 32 GB card out in five years
+    or so, at a thousand erasures and tenfold amplification. `zone`: where days and months begin (IANA name)."""
+
+    sd_write_mb_day: Annotated[int, Meta(ge=1, le=10_000_000)] = 2_000
+    zone: Annotated[str, Meta(min_length=1, max_length=64)] = "Asia/Shanghai"
+
+
 class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A unit's whole configuration. A part left out (None) is absent."""
 
@@ -114,6 +132,8 @@ class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     power: PowerSection | None = None
     camera: CameraSection = CameraSection("none")
     clock: ClockSection = ClockSection()
+    modem: ModemSection | None = None
+    health: HealthSection = HealthSection()
 
     def brokers(self) -> list[Broker]:
         """The brokers as the link takes them."""
@@ -128,7 +148,18 @@ def load(path: Path) -> DeviceConfig:
             f"{path}: [unit] id 不能是 {GATEWAY!r}，这是网关自己的名字；请换一个",
             f"{path}: [unit] id must not be {GATEWAY!r}, the gateway's own name; choose another",
         )
+    _check_zone(path, config.health.zone)
     return config
+
+
+def _check_zone(path: Path, zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise Fault(
+            f"{path}：[health] zone {zone!r} 不是已知时区；例如 Asia/Shanghai",
+            f"{path}: [health] zone {zone!r} is no known time zone; for example Asia/Shanghai",
+        ) from exc
 
 
 def journal_path(path: Path, config: DeviceConfig) -> Path:

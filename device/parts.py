@@ -13,6 +13,9 @@ from device.config import DeviceConfig, PanelSection
 from device.core import effects as ef
 from device.core import events as ev
 from device.core.clock import BUILT_MS
+from device.health import BOARD_EVERY_S, MODEM_EVERY_S, Rounds, measured, modem_said
+from device.system import boot_id
+from hardware.board.readings import Board
 from hardware.errors import HardwareError
 from wire.cards.ring import NO_KEYS, KeyRing
 from wire.records import Proof
@@ -28,6 +31,12 @@ class Reader(Protocol):
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
+
+
+class Alive(Reader, Protocol):
+    """A reader that knows when its part last gave a sign of life (CLOCK_BOOTTIME); None: never."""
+
+    heard_ms: int | None
 
 
 class PhotoTaker(Reader, Protocol):
@@ -71,13 +80,27 @@ class Parts:
 
     def __init__(self, config: DeviceConfig, folder: Path, put: Put) -> None:
         self.panel: Display = _panel(config.panel, config.power is not None, folder, put)
-        self._readers: list[Reader] = []
+        self._alive: dict[str, Alive] = {}
         self._keys = Keys()
         self._camera = _camera(config, folder, put) if config.camera.kind != "none" else None
         if config.nfc:
-            self._readers.append(_nfc(config.nfc.port, self._keys, put))
+            self._alive["nfc"] = _nfc(config.nfc.port, self._keys, put)
         if config.gps:
-            self._readers.append(_gps(config.gps.port, config.gps.baud, put))
+            self._alive["gps"] = _gps(config.gps.port, config.gps.baud, put)
+        self._readers: list[Reader] = [*self._alive.values(), *self._rounds(config, folder, put)]
+
+    def _rounds(self, config: DeviceConfig, folder: Path, put: Put) -> list[Reader]:
+        board = Board((folder / config.journal.path).parent)
+        rounds: list[Reader] = [
+            Rounds("health", BOARD_EVERY_S, lambda: measured(board.read(), self._heard()), put)
+        ]
+        if config.modem:
+            rounds.append(_modem(config.modem.command, put))
+        return rounds
+
+    def _heard(self) -> dict[str, int]:
+        heard = {name: reader.heard_ms for name, reader in self._alive.items()}
+        return {name: up_ms for name, up_ms in heard.items() if up_ms is not None}
 
     def photo(self, effect: ef.PhotoEffect) -> None:
         """Hands photos' work over; a unit without a camera has none."""
@@ -106,7 +129,7 @@ class Parts:
         self.panel.close()
 
 
-def _nfc(port: str, keys: Keys, put: Put) -> Reader:
+def _nfc(port: str, keys: Keys, put: Put) -> Alive:
     from hardware.pn532.poller import CardArrived, NfcEvent, NfcReader, NfcStatus
 
     def told(event: NfcEvent) -> None:
@@ -137,7 +160,7 @@ def _examine(keys: Keys, exchange: Callable[[bytes], bytes], target: Any) -> Any
     return found
 
 
-def _gps(port: str, baud: int, put: Put) -> Reader:
+def _gps(port: str, baud: int, put: Put) -> Alive:
     from hardware.gps.epoch import GpsFix
     from hardware.gps.reader import GpsEvent, GpsReader
 
@@ -145,6 +168,13 @@ def _gps(port: str, baud: int, put: Put) -> Reader:
         put(fix_event(event) if isinstance(event, GpsFix) else ev.PartSpoke("gps", event.status))
 
     return GpsReader(port, baud, told, floor_utc_ms=BUILT_MS)
+
+
+def _modem(command: str, put: Put) -> Reader:
+    from hardware.modem.mmcli import Mmcli
+
+    mmcli, boot = Mmcli(command), boot_id()
+    return Rounds("modem", MODEM_EVERY_S, lambda: modem_said(mmcli.read(), boot), put)
 
 
 def _camera(config: DeviceConfig, folder: Path, put: Put) -> PhotoTaker:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from device import system
 from device.cards import CardCiphers
@@ -22,8 +23,9 @@ from device.config import DeviceConfig, journal_path
 from device.core import events as ev
 from device.core.agent import Agent
 from device.core.clock import BUILT_MS
+from device.core.economy import Plan
 from device.core.effects import Effect
-from device.core.station import Identity, Ignition, Means, Memory
+from device.core.station import Budgets, Identity, Ignition, Means, Memory
 from device.inbox import Inbox
 from device.journal.errors import JournalCorrupt, JournalError
 from device.journal.journal import Journal, nothing
@@ -37,7 +39,7 @@ from wire import topics
 from wire.chain import NoKeys
 
 TICK_S = 0.25
-MEASURE_S = 10.0
+CLOCK_S = 10.0
 REOPEN_S = 5.0
 REOPEN_PAUSE_S = 0.5
 POWER_OFF_S = 30
@@ -146,7 +148,6 @@ class _Run:
     ) -> None:
         self._journal, self._inbox, self._boot = journal, inbox, identity.boot
         self._unit = config.unit.id
-        self._folder = journal.path.parent
         self._memory = recall(journal, begin_run(journal, identity.boot))
         _lift_system_clock(config, self._memory)
         socket = config.clock.chrony_socket
@@ -167,7 +168,7 @@ class _Run:
             feed=self._feed,
             arm=parts.arm,
         )
-        self._measured_s = self._ticked_s = 0.0
+        self._clock_s = self._ticked_s = 0.0
         self._news = News()
 
     def work(self, stop: threading.Event) -> None:
@@ -200,9 +201,8 @@ class _Run:
             self._ticked_s = now_s
             self._hear(self._performer.settle())
             self._happened(ev.Tick())
-        if now_s - self._measured_s >= MEASURE_S:
-            self._measured_s = now_s
-            self._happened(system.measure(self._folder))
+        if now_s - self._clock_s >= CLOCK_S:
+            self._clock_s = now_s
             heard = system.system_clock()
             if heard:
                 self._happened(heard)
@@ -230,6 +230,16 @@ def _lift_system_clock(config: DeviceConfig, memory: Memory) -> None:
             log.warning("%s", done)
 
 
+def _budgets(config: DeviceConfig) -> Budgets:
+    modem, health = config.modem, config.health
+    return Budgets(
+        sd_bytes_day=health.sd_write_mb_day * 2**20,
+        plan=Plan(modem.cap_mb * 10**6) if modem and modem.cap_mb else None,
+        month_day=modem.month_day if modem else 1,
+        zone=ZoneInfo(health.zone),
+    )
+
+
 def _means(config: DeviceConfig, journal: Path) -> Means:
     power = config.power
     return Means(
@@ -244,4 +254,5 @@ def _means(config: DeviceConfig, journal: Path) -> Means:
         else None,
         camera=config.camera.kind != "none",
         feed_clock=config.clock.chrony_socket is not None,
+        budgets=_budgets(config),
     )

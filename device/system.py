@@ -1,18 +1,14 @@
-"""What the machine says of itself: boot id, clocks, temperature, room. All paths are parameters."""
+"""What the machine says of itself: boot id and clocks. All paths are parameters."""
 
 import ctypes
-import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from device.core.events import Measured, TimeHeard
+from device.core.events import TimeHeard
 from device.core.moment import Now
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
-STATM = Path("/proc/self/statm")
 RTC = Path("/sys/class/rtc/rtc0")
 TIME_ERROR = 5
 """adjtimex(2): the clock is not synchronized."""
@@ -93,30 +89,3 @@ def raise_system_clock(floor_ms: int, put: Callable[[int], None] = _set_system_m
     except OSError as exc:
         return f"{behind} and could not be set: {exc}; give the service CAP_SYS_TIME"
     return f"{behind}, and was set to that"
-
-
-def measure(folder: Path) -> Measured:
-    """Temperature in degrees Celsius, room on the journal's disk and own memory in MiB."""
-    return Measured(_temperature_c(), _disk_free_mb(folder), _memory_mb())
-
-
-def _temperature_c() -> float | None:
-    try:
-        return int(THERMAL.read_text("ascii")) / 1000
-    except (OSError, ValueError):
-        return None
-
-
-def _disk_free_mb(folder: Path) -> int | None:
-    try:
-        return shutil.disk_usage(folder).free // 2**20
-    except OSError:
-        return None
-
-
-def _memory_mb() -> int | None:
-    try:
-        pages = int(STATM.read_text("ascii").split()[1])
-    except (OSError, ValueError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20

@@ -12,9 +12,11 @@ from device.core.desk import Desk, Handler
 from device.core.downlink import Downlink
 from device.core.drive import Drive
 from device.core.duties import Duties
+from device.core.economy import Economy
 from device.core.effects import Arm, Effect, Keep, Light, Sync
 from device.core.emergency import SOS_HOLD_MS, Emergency
 from device.core.hands import Hands
+from device.core.health import Health
 from device.core.keeping import Keeping
 from device.core.moment import Now
 from device.core.parts import Parts
@@ -42,15 +44,15 @@ class Agent:
     def __init__(self, identity: Identity, memory: Memory, means: Means) -> None:
         self._id = identity
         self._tokens = count(1)
-        clock = ClockKeeper(means.floor_ms)
+        clock, economy = ClockKeeper(means.floor_ms), Economy()
         self._picture = picture = Picture(
-            identity.unit, identity.role, identity.boot, identity.version
+            identity.unit, identity.role, identity.boot, identity.version, economy
         )
         self._scribe = scribe = Scribe(identity.boot, clock, picture)
         delivery = Delivery(memory.heads, memory.chain, means.jitter, self._token)
         timekeeper = Timekeeper(identity, clock, scribe, picture, means.feed_clock)
         urgent = Urgent(picture, delivery)
-        self._drive = drive = Drive(identity.role, clock, scribe, list(memory.open_fixes))
+        self._drive = drive = Drive(identity.role, clock, scribe, list(memory.open_fixes), economy)
         self._downlink = downlink = Downlink(
             identity.unit, scribe, picture, delivery, timekeeper, urgent, means
         )
@@ -58,12 +60,14 @@ class Agent:
         welfare = Welfare(identity.boot, scribe, picture, urgent)
         self._keeping = Keeping(clock, scribe, picture, delivery)
         verifier, token = means.verifier, self._token
-        upload = Upload(identity.unit, verifier, clock, picture, delivery, token)
+        upload = Upload(identity.unit, verifier, clock, picture, delivery, token, economy)
+        self._health = health = Health(means.budgets, clock, scribe, picture, economy)
         duties = Duties(identity.boot, scribe)
         self._proofs = proofs = Proofs(means.cards)
         taps = Taps(identity, scribe, clock, picture, proofs, duties, lambda: not delivery.online)
         self._desks: tuple[Desk, ...] = (
             Parts(scribe, picture),
+            health,
             self._keeping,
             urgent,
             timekeeper,
@@ -137,7 +141,7 @@ class Agent:
 
     def stop(self, now: Now) -> list[Effect]:
         """A clean end: nothing kept stays off the medium."""
-        return [*self._drive.close(now.up_ms), Sync()]
+        return [*self._drive.close(now.up_ms), Sync(), *self._health.close()]
 
     def farewell(self) -> bytes:
         """What the retained state says of a unit that stopped in good order."""

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from device.core.clock import ClockKeeper
 from device.core.desk import Desk, Handler
+from device.core.economy import Economy
 from device.core.effects import CloseSegment, Effect, KeepFix, Sync
 from device.core.events import Event, Fix, Kept, LogBegan, Synced
 from device.core.moment import Now
@@ -25,8 +26,14 @@ class Drive(Desk):
     """Holds the open segment, and what of it is not on the medium yet."""
 
     def __init__(
-        self, role: Role, clock: ClockKeeper, scribe: Scribe, open_fixes: list[TrackFix]
+        self,
+        role: Role,
+        clock: ClockKeeper,
+        scribe: Scribe,
+        open_fixes: list[TrackFix],
+        economy: Economy,
     ) -> None:
+        self._economy = economy
         self._role, self._clock, self._scribe = role, clock, scribe
         self._sampler = Sampler()
         self._segment = Segment(open_fixes)
@@ -64,7 +71,7 @@ class Drive(Desk):
         """What of `fix` is to be kept."""
         del now
         effects: list[Effect] = []
-        for kept in self._sampler.offer(fix, self._sampling):
+        for kept in self._sampler.offer(fix, self._economy.sampling(self._sampling)):
             track_fix = self._track_fix(kept)
             if self._segment.breaks(track_fix):
                 effects += self.close(fix.up_ms)

@@ -143,11 +143,32 @@ class Rotted(Struct, frozen=True):
 
 
 class Measured(Struct, frozen=True):
-    """What the unit measured of itself; None where it cannot."""
+    """What the unit measured of itself; None where it cannot.
+
+    `throttled`: the firmware's word of flags. `written`: the session of the counter of bytes on the
+    journal's medium, and where it stands. `heard_ms`: each part's last sign of life, by CLOCK_BOOTTIME.
+    """
 
     cpu_c: float | None
     disk_free_mb: int | None
     mem_mb: int | None
+    throttled: int | None = None
+    mem_free_mb: int | None = None
+    written: tuple[str, int] | None = None
+    heard_ms: dict[str, int] = {}
+
+
+class ModemSaid(Struct, frozen=True):
+    """How the modem is: `ok`, or what is wrong; None where it did not say. The counters are of `session`."""
+
+    word: str
+    operator: str | None = None
+    technology: str | None = None
+    signal_dbm: float | None = None
+    quality_pct: int | None = None
+    session: str | None = None
+    rx_bytes: int | None = None
+    tx_bytes: int | None = None
 
 
 class PhotoTaken(Struct, frozen=True):
@@ -222,6 +243,7 @@ Event = (
     | LogBegan
     | Rotted
     | Measured
+    | ModemSaid
     | PhotoTaken
     | PhotoFailed
     | PhotosFound

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from device.core.desk import Desk, Handler
 from device.core.effects import Effect, Keep, Light, Signal
-from device.core.events import Fix, Measured, PartSpoke
+from device.core.events import Fix, PartSpoke
 from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.scribe import Scribe
@@ -21,7 +21,7 @@ class Parts(Desk):
         self._scribe, self._picture = scribe, picture
 
     def handlers(self) -> Mapping[type, Handler]:
-        return {PartSpoke: self._spoke, Fix: self._fix, Measured: self._measured}
+        return {PartSpoke: self._spoke, Fix: self._fix}
 
     def _spoke(self, spoke: PartSpoke, now: Now) -> list[Effect]:
         broken = spoke.word not in HEALTHY
@@ -38,9 +38,4 @@ class Parts(Desk):
     def _fix(self, fix: Fix, now: Now) -> list[Effect]:
         del now
         self._picture.saw(fix)
-        return []
-
-    def _measured(self, measured: Measured, now: Now) -> list[Effect]:
-        del now
-        self._picture.measured(measured)
         return []

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
-from device.core.events import Fix, Measured
+from device.core.economy import Economy
+from device.core.events import Fix
 from wire.live import Health, LiveFix, Pos, Role, State
 from wire.records import AnyRecord, ClockSource
 
@@ -17,6 +19,9 @@ POS_REST_MS = 10_000
 FIX_FRESH_MS = 30_000
 """An older fix is no position of now, and is left out."""
 
+PRESSING = ("sos", "duress")
+"""Alarms under which the position goes out as often as it can."""
+
 SILENT = ("duress",)
 """Alarms of which the box itself must show nothing."""
 
@@ -27,8 +32,9 @@ LINE, MAX_CREW, MAX_ALARMS = 500, 64, 32
 class Picture:
     """Gathers what is known of the unit now; a newer state takes the place of a waiting one."""
 
-    def __init__(self, unit: str, role: Role, boot: str, version: str) -> None:
+    def __init__(self, unit: str, role: Role, boot: str, version: str, economy: Economy) -> None:
         self._unit, self._role, self._boot, self._version = unit, role, boot, version
+        self._economy = economy
         self.conn = 0
         self.config: int | None = None
         self.order: str | None = None
@@ -36,7 +42,8 @@ class Picture:
         self._fix: Fix | None = None
         self._parts: dict[str, str] = {}
         self._alarms: dict[str, str] = {}
-        self._measured = Measured(None, None, None)
+        self._health = Health()
+        self._heard_ms: dict[str, int] = {}
         self._broker = ""
         self._photos: int | None = None
         self._changed = False
@@ -89,8 +96,13 @@ class Picture:
         self._changed |= news
         return news
 
-    def measured(self, measured: Measured) -> None:
-        self._measured = measured
+    def measured(self, health: Health) -> None:
+        """The machine and its link, as last looked at."""
+        self._health = health
+
+    def heard(self, part: str, up_ms: int) -> None:
+        """A part, or the broker, gave a sign of life."""
+        self._heard_ms[part] = up_ms
 
     def latest(self, up_ms: int) -> Fix | None:
         """The newest fix, unless it is too old to be called a position of now."""
@@ -114,7 +126,9 @@ class Picture:
         """Whether `pos` should go out now; asking marks it as sent."""
         if self.latest(up_ms) is None:
             return False
-        every_ms = POS_MOVING_MS if moving or self.order else POS_REST_MS
+        wanted_ms = POS_MOVING_MS if moving or self.order else POS_REST_MS
+        pressing = bool(self.order) or any(name in self._alarms for name in PRESSING)
+        every_ms = self._economy.pos_every_ms(wanted_ms, pressing)
         due = self._pos_ms is None or up_ms - self._pos_ms >= every_ms - 50
         if due:
             self._pos_ms = up_ms
@@ -146,7 +160,7 @@ class Picture:
             queue=queue if self._photos is None else {**queue, "photo": self._photos},
             config=self.config,
             version=self._version,
-            health=self._health(),
+            health=self._whole_health(up_ms),
         )
 
     def pos(self, up_ms: int, at_ms: int | None) -> Pos | None:
@@ -172,11 +186,8 @@ class Picture:
             course_deg=fix.course_deg,
         )
 
-    def _health(self) -> Health:
-        return Health(
-            cpu_c=self._measured.cpu_c,
-            disk_free_mb=self._measured.disk_free_mb,
-            mem_mb=self._measured.mem_mb,
-            link=self._broker or None,
-            parts=dict(self._parts),
+    def _whole_health(self, up_ms: int) -> Health:
+        heard_s = {part: max(0, up_ms - at_ms) // 1000 for part, at_ms in self._heard_ms.items()}
+        return replace(
+            self._health, link=self._broker or None, parts=dict(self._parts), heard_s=heard_s
         )

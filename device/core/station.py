@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, tzinfo
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from device.core.economy import Plan
 from device.core.kept_time import KeptTime
 from device.link.delivery import Chain, Head
 from wire.cards.ring import KeyRing
@@ -112,6 +114,15 @@ class Ignition(Struct, frozen=True):
     farewell_ms: int
 
 
+class Budgets(Struct, frozen=True):
+    """What may be written to the medium a day, and sent by the SIM a month, in the site's `zone`."""
+
+    sd_bytes_day: int | None = None
+    plan: Plan | None = None
+    month_day: int = 1
+    zone: tzinfo = UTC
+
+
 class Means(Struct, frozen=True):
     """What the core cannot make itself: chance, keys, the date below which no clock is believed.
 
@@ -128,3 +139,4 @@ class Means(Struct, frozen=True):
     camera: bool = False
     feed_clock: bool = False
     cards: Cards = NoCards()
+    budgets: Budgets = Budgets()

@@ -13,6 +13,7 @@ from device.core import effects as ef
 from device.core import events as ev
 from device.core.clock import ClockKeeper
 from device.core.desk import Desk, Handler
+from device.core.economy import Economy
 from device.core.effects import Effect, Publish
 from device.core.moment import Now
 from device.core.picture import Picture
@@ -62,9 +63,11 @@ class Upload(Desk):
         picture: Picture,
         delivery: Delivery,
         token: Callable[[], int],
+        economy: Economy,
     ) -> None:
         self._unit, self._verifier, self._clock = unit, verifier, clock
         self._picture, self._delivery, self._token = picture, delivery, token
+        self._economy = economy
         self._waiting: dict[str, _Waiting] = {}
         self._in_flight: _InFlight | None = None
         self._chunk_bytes = FIRST_CHUNK_BYTES
@@ -108,9 +111,10 @@ class Upload(Desk):
     # What goes out
 
     def due(self, now: Now) -> list[Effect]:
-        """The next chunk, where no record waits and the link has room for it."""
+        """The next chunk, where no record waits, the link has room for it and the SIM's plan allows it."""
         self._give_up_waiting(now.up_ms)
-        spare = self._delivery.spare() if self._waiting and not self._in_flight else 0
+        wanted = self._waiting and not self._in_flight and self._economy.photos
+        spare = self._delivery.spare() if wanted else 0
         if spare < LEAST_CHUNK_BYTES:
             return []
         for digest, photo in self._waiting.items():

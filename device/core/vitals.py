@@ -4,7 +4,8 @@ from msgspec import Struct
 
 
 class Vitals(Struct, frozen=True):
-    """`under_voltage`, `throttled`: 1 if so now, else 0. `sd_pct`: of the day's budget of writes."""
+    """`under_voltage`, `throttled`, `modem_down`: 1 if so now, else 0. Shares in percent: `sd_pct` of the
+    day's budget of writes, `data_pct` of the SIM's cap."""
 
     under_voltage: int | None = None
     throttled: int | None = None
@@ -12,3 +13,5 @@ class Vitals(Struct, frozen=True):
     disk_free_mb: int | None = None
     mem_free_mb: int | None = None
     sd_pct: float | None = None
+    modem_down: int | None = None
+    data_pct: float | None = None

@@ -41,6 +41,8 @@ RULES = (
     Rule(
         "card", "sd_pct", 100, 99, 0, "{value:.0f} % of the day's writes: look what writes so much"
     ),
+    Rule("modem", "modem_down", 1, 0, 300_000, "no mobile network: check SIM, antenna and cover"),
+    Rule("data plan", "data_pct", 80, 79, 0, "{value:.0f} % of the SIM's cap: less is sent"),
 )
 
 

@@ -14,6 +14,7 @@ from device.journal.journal import Journal
 from device.link.mqtt import Broker, MqttLink
 from device.selftest.ears import Ears
 from device.selftest.finding import Finding
+from hardware.board.readings import Board
 from wire import codec
 from wire.live import State
 from wire.words import Words
@@ -45,7 +46,7 @@ def _stop_it_first() -> Words:
 
 
 def _medium(folder: Path) -> Finding:
-    free_mb = system.measure(folder).disk_free_mb or 0
+    free_mb = Board(folder).read().disk_free_mb or 0
     try:
         fsync_ms = _fsync_ms(folder)
     except OSError as exc:
@@ -106,7 +107,7 @@ def try_clock() -> Finding:
 
 def try_temperature(folder: Path) -> Finding:
     """How hot the processor is."""
-    cpu_c = system.measure(folder).cpu_c
+    cpu_c = Board(folder).read().cpu_c
     if cpu_c is None:
         return Finding("cpu", "untried", Words("读不到温度", "its temperature cannot be read"))
     what = Words(f"{cpu_c:.0f} °C", f"{cpu_c:.0f} °C")

@@ -68,6 +68,8 @@ class GpsReader:
         self._bad_sentences: Counter[str] = Counter()
         self._health = Health()
         self._served = False
+        self.heard_ms: int | None = None
+        """When the last whole sentence came (CLOCK_BOOTTIME); None: never."""
 
     def start(self) -> None:
         """Begins to read, and goes on for ever."""
@@ -115,6 +117,7 @@ class GpsReader:
                 self._bad_sentences[found.reason] += 1
             else:
                 self._served = True
+                self.heard_ms = up_ms
                 self._health.sentence(up_ms)
                 self._tell(self._assembler.take(found, up_ms))
 

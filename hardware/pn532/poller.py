@@ -90,6 +90,9 @@ class NfcReader:
         self._stop = threading.Event()
         self._said = ""
         self._field = _Field()
+        self.heard_ms: int | None = None
+        """When the chip last answered (CLOCK_BOOTTIME); None: never."""
+
         self._thread = threading.Thread(target=self._run, name="nfc", daemon=True)
 
     def start(self) -> None:
@@ -140,6 +143,7 @@ class NfcReader:
         found = {target.uid: target for target in chip.targets()}
         up_ms = self._up_ms()
         self._field.served = True
+        self.heard_ms = up_ms
         for uid in self._field.new(found, up_ms):
             self._meet(chip, found[uid], up_ms)
         for uid in self._field.left(found):

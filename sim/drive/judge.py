@@ -7,6 +7,7 @@ from math import hypot
 from msgspec import Struct
 
 from device.core.clock import Anchor, ClockKeeper
+from device.core.economy import Economy
 from device.core.effects import Keep
 from device.core.events import Fix
 from device.core.moment import Now
@@ -56,7 +57,7 @@ class Witness:
 
     def __init__(self, places: Sequence[Place]) -> None:
         self._clock, self._anchored = ClockKeeper(0), False
-        picture = Picture("v-1", "vehicle", "9c1b22f0", "sim")
+        picture = Picture("v-1", "vehicle", "9c1b22f0", "sim", Economy())
         self._rounds = Rounds(
             "vehicle", self._clock, Scribe("9c1b22f0", self._clock, picture), picture
         )

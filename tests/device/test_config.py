@@ -133,3 +133,15 @@ def test_the_systems_clock_is_left_alone_unless_it_is_asked_for(write):
         write(GOOD + '[clock]\nset_system = true\nchrony_socket = "/run/chrony.xunkong.sock"\n')
     )
     assert asked.clock == ClockSection(True, "/run/chrony.xunkong.sock")
+
+
+def test_the_modems_plan_and_the_cards_budget(write):
+    health = "[modem]\ncap_mb = 1000\nmonth_day = 31\n[health]\nsd_write_mb_day = 500\n"
+    config = load(write(GOOD + health))
+    assert (config.modem.cap_mb, config.modem.month_day) == (1000, 31)
+    assert (config.health.sd_write_mb_day, config.health.zone) == (500, "Asia/Shanghai")
+
+
+def test_no_known_zone_is_said_to_be_so(write):
+    with pytest.raises(Fault, match=r"\[health\] zone 'Nowhere' is no known time zone"):
+        load(write(GOOD + '[health]\nzone = "Nowhere"\n'))

@@ -58,17 +58,44 @@ def test_no_panel_takes_everything(tmp_path):
     parts.stop()
 
 
+def told(heard):
+    """What a part said next; the board's gauges are measured meanwhile."""
+    while isinstance(event := heard.get(timeout=WAIT_S), ev.Measured):
+        continue
+    return event
+
+
+def test_the_board_is_measured_and_tells_of_each_parts_sign_of_life(tmp_path):
+    heard, twin = queue.Queue(), Pn532Twin()
+    parts = Parts(config(nfc={"port": twin.port}), tmp_path, heard.put)
+    parts.start()
+    measured = until(heard, ev.Measured)
+    assert measured.disk_free_mb > 0
+    assert set(measured.heard_ms) <= {"nfc"}
+    parts.stop()
+    twin.stop()
+
+
+def test_a_modem_is_asked_where_it_is_configured(tmp_path):
+    heard = queue.Queue()
+    modem = {"command": str(tmp_path / "no mmcli")}
+    parts = Parts(config(modem=modem), tmp_path, heard.put)
+    parts.start()
+    assert "install modemmanager" in until(heard, ev.ModemSaid).word
+    parts.stop()
+
+
 def test_a_card_arrives_as_the_cores_event_and_leaving_is_nothing(tmp_path):
     heard, twin = queue.Queue(), Pn532Twin()
     parts = Parts(config(nfc={"port": twin.port}), tmp_path, heard.put)
     parts.start()
-    assert heard.get(timeout=WAIT_S) == ev.PartSpoke("nfc", "ok")
+    assert told(heard) == ev.PartSpoke("nfc", "ok")
     twin.present("04a1b2c3d4e5f6")
-    shown = heard.get(timeout=WAIT_S)
+    shown = told(heard)
     assert (type(shown), shown.uid) == (ev.CardShown, "04a1b2c3d4e5f6")
     twin.remove()
     twin.mute()
-    assert heard.get(timeout=WAIT_S) == ev.PartSpoke("nfc", "silent")
+    assert told(heard) == ev.PartSpoke("nfc", "silent")
     parts.stop()
     twin.stop()
 
@@ -78,7 +105,7 @@ def test_a_missing_receiver_and_reader_are_said_to_be_so(tmp_path):
     absent = str(tmp_path / "no port")
     parts = Parts(config(nfc={"port": absent}, gps={"port": absent}), tmp_path, heard.put)
     parts.start()
-    said = {heard.get(timeout=WAIT_S) for _ in range(2)}
+    said = {told(heard) for _ in range(2)}
     assert {(event.part, event.word) for event in said} == {
         ("nfc", "unplugged"),
         ("gps", "unplugged"),

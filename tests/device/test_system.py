@@ -29,25 +29,6 @@ def test_now_has_both_clocks_and_only_rises():
     assert first.up_ms < first.wall_ms
 
 
-def test_measure(tmp_path, monkeypatch):
-    thermal = tmp_path / "temp"
-    thermal.write_text("48312\n", "ascii")
-    monkeypatch.setattr(system, "THERMAL", thermal)
-    measured = system.measure(tmp_path)
-    assert measured.cpu_c == pytest.approx(48.312)
-    assert measured.disk_free_mb > 0
-    assert 5 < measured.mem_mb < 5_000
-
-
-def test_what_cannot_be_measured_is_none(tmp_path, monkeypatch):
-    rubbish = tmp_path / "rubbish"
-    rubbish.write_text("warm", "ascii")
-    monkeypatch.setattr(system, "THERMAL", rubbish)
-    monkeypatch.setattr(system, "STATM", tmp_path / "none")
-    measured = system.measure(tmp_path / "no folder")
-    assert (measured.cpu_c, measured.disk_free_mb, measured.mem_mb) == (None, None, None)
-
-
 class Libc:
     def __init__(self, state, maxerror_us=0):
         self._state, self._maxerror_us = state, maxerror_us

@@ -11,7 +11,7 @@ from device.core import effects as ef
 from device.core import events as ev
 from device.core.agent import Agent
 from device.core.moment import Now
-from device.core.station import Identity, Means, Memory, NoCards, Notes
+from device.core.station import Budgets, Identity, Means, Memory, NoCards, Notes
 from device.link.delivery import Head
 from wire import chain, codec, topics
 from wire.batch import decode_batch, encode_batch, encode_record
@@ -73,6 +73,7 @@ class Unit:
         camera=False,
         feed_clock=False,
         cards=None,
+        budgets=None,
         **memory,
     ):
         self.journal = journal or Journal()
@@ -99,6 +100,7 @@ class Unit:
             camera=camera,
             feed_clock=feed_clock,
             cards=cards or NoCards(),
+            budgets=budgets or Budgets(),
         )
         self.agent = Agent(Identity("v-1", role, "9c1b22f0", "0.4.0"), memory, means)
         self._waiting = deque()

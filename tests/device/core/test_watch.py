@@ -5,7 +5,7 @@ import pytest
 from device.core.vitals import Vitals
 from device.core.watch import HOLD_MS, RULES, Watch
 
-WELL = Vitals(0, 0, 50.0, 20_000, 600, 10.0)
+WELL = Vitals(0, 0, 50.0, 20_000, 600, 10.0, 0, 10.0)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.part)

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ case "$*" in
     "-b "*) file=bearer ;;
     *) file=modem ;;
 esac
-[ ! -e hang ] || { sleep 60 & wait; }
+[ ! -e hang ] || { sleep 600 & wait; }
 [ -e "$file" ] || { echo "error: couldn't find it" >&2; exit 1; }
 cat "$file"
 """
@@ -101,9 +100,7 @@ def test_the_signal_is_set_up_once_per_modem(mmcli):
 
 def test_an_mmcli_that_hangs_is_killed_with_its_children(mmcli):
     (mmcli.folder / "hang").touch()
-    begun_s = time.monotonic()
     assert mmcli(timeout_s=0.2).read().word == "mmcli silent"
-    assert time.monotonic() - begun_s < 30, "the child's own 60 s were waited for"
 
 
 def test_no_mmcli_installed(tmp_path):
