@@ -12,6 +12,8 @@ from hardware.cards.settings import FREE, FileSettings, Sdm, decode_answer
 from hardware.errors import CardRefused
 
 NDEF_FILE = 2
+FILE_BYTES = 256
+PIECE = 128
 CHANGE, META, FILE = 0, 1, 2
 """Numbers of the keys: to change the card, of the PICC data, of SUN."""
 
@@ -28,6 +30,8 @@ def sun_template(url: str) -> tuple[bytes, Sdm]:
         raise ValueError("give a URL of plain characters, without ? and what follows it")
     message = ndef.message_of(f"{url}?e={_SLOT}&c={_MAC}")
     content = len(message).to_bytes(2, "big") + message
+    if len(content) > FILE_BYTES:
+        raise ValueError(f"a URL of {len(url)} characters does not fit the card")
     picc_at, mac_at = len(content) - 16 - 3 - 32, len(content) - 16
     return content, Sdm(META, FILE, picc_at=picc_at, input_at=mac_at, mac_at=mac_at)
 
@@ -69,10 +73,22 @@ def change_settings(session: Session, settings: FileSettings) -> None:
 
 def write_ndef(session: Session, content: bytes) -> None:
     """Writes the NDEF file from its beginning. Raises `StatusError`."""
-    for at in range(0, len(content), 128):
-        piece = content[at : at + 128]
-        header = bytes((NDEF_FILE,)) + at.to_bytes(3, "little") + len(piece).to_bytes(3, "little")
-        session.command(0x8D, header, piece)
+    for at in range(0, len(content), PIECE):
+        piece = content[at : at + PIECE]
+        session.command(0x8D, _span(at, len(piece)), piece)
+
+
+def read_ndef(session: Session, length: int) -> bytes:
+    """The NDEF file's beginning as it was written: no SUN message is made in it, and none is counted.
+
+    Raises `StatusError`.
+    """
+    spans = ((at, min(PIECE, length - at)) for at in range(0, length, PIECE))
+    return b"".join(session.command(0xAD, _span(*span)) for span in spans)
+
+
+def _span(at: int, length: int) -> bytes:
+    return bytes((NDEF_FILE,)) + at.to_bytes(3, "little") + length.to_bytes(3, "little")
 
 
 def change_key(session: Session, number: int, old: bytes, new: bytes, version: int) -> None:
