@@ -15,8 +15,12 @@ from wire.words import Fault, Language, Words, language_of
 ROOMS = {
     "device": Words("单元：记录与上报", "the unit: runs in vehicles and at checkpoints"),
     "gateway": Words("网关：接收、保存、转发", "the gateway: takes, keeps, forwards"),
+    "card": Words("卡：密钥、读取、写卡、验证", "cards: keys, read, personalise, verify"),
     "sim": Words("模拟：接收机、读卡器、平台", "simulated receivers, readers, platform"),
 }
+MODULES = {"card": "device.card.cli"}
+"""Where a room's commands are, if not in the room's own `cli`."""
+
 ABOUT = Words(
     "巡控：巡逻打卡固件与网关。",
     "Xunkong: patrol check-in firmware and its gateway.",
@@ -59,7 +63,7 @@ def _parser(args: Sequence[str], language: Language) -> argparse.ArgumentParser:
     for room, words in ROOMS.items():
         group = commands.group(room, words)
         if room in args:
-            importlib.import_module(f"{room}.cli").add_commands(group)
+            importlib.import_module(MODULES.get(room, f"{room}.cli")).add_commands(group)
     return parser
 
 
