@@ -62,6 +62,7 @@ class Runner:
         self._identity = Identity(config.unit.id, config.unit.role, system.boot_id(), version)
         self._inbox = Inbox()
         self._parts = Parts(config, path.parent, self._inbox.put)
+        self._spoken = Spoken()
         self._powering_off = False
 
     def run(self, stop: threading.Event) -> None:
@@ -96,7 +97,9 @@ class Runner:
         self._parts.panel.signal("storage_failing")
         until_s = time.monotonic() + for_s
         while (left_s := until_s - time.monotonic()) > 0:
-            if isinstance(self._inbox.take(min(left_s, TICK_S)), ev.CardShown):
+            event = self._inbox.take(min(left_s, TICK_S))
+            self._spoken.note(event)
+            if isinstance(event, ev.CardShown):
                 self._parts.panel.signal("storage_failing")
 
     def _leave(self, stop: threading.Event) -> None:
@@ -108,7 +111,7 @@ class Runner:
         try:
             leave = partial(self._leave, stop)
             shift = _Run(self._config, self._identity, journal, self._parts, self._inbox, leave)
-            shift.work(stop)
+            shift.work(stop, self._spoken)
         except JournalCorrupt as exc:
             log.error("%s", exc)
             self._parts.panel.signal("storage_failing")
@@ -132,6 +135,22 @@ def _close(journal: Journal) -> None:
         journal.close()
     except JournalError as exc:
         log.error("%s", exc)
+
+
+class Spoken:
+    """Each part's last word. A part says it once: a journal opened anew brings an agent that never heard it."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, ev.PartSpoke] = {}
+
+    def note(self, event: ev.Event | None) -> None:
+        """Remembers `event` where it is a part's word."""
+        if isinstance(event, ev.PartSpoke):
+            self._words[event.part] = event
+
+    def words(self) -> list[ev.PartSpoke]:
+        """What is to be said again."""
+        return list(self._words.values())
 
 
 class _Run:
@@ -171,13 +190,16 @@ class _Run:
         self._clock_s = self._ticked_s = 0.0
         self._news = News()
 
-    def work(self, stop: threading.Event) -> None:
+    def work(self, stop: threading.Event, spoken: Spoken) -> None:
         self._do(self._agent.start(self._memory, system.now()))
+        for word in spoken.words():
+            self._happened(word)
         self._tell_of_salvage()
         self._link.start()
         try:
             while not stop.is_set():
                 event = self._inbox.take(TICK_S)
+                spoken.note(event)
                 if event is not None:
                     self._happened(event)
                 self._chores(time.monotonic())

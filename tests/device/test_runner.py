@@ -1,0 +1,80 @@
+"""The loop over a journal that is opened anew: what a part said once is not forgotten."""
+
+import queue
+import sqlite3
+import threading
+
+import msgspec
+import pytest
+
+from device.config import DeviceConfig
+from device.journal.journal import Journal
+from device.runner import Runner
+from hardware.pn532.twin import Pn532Twin
+from wire.batch import decode_record
+from wire.records import Alarm
+
+WAIT_S = 20
+
+
+class Medium:
+    """Told of each event that is about to be kept; the one after `tear` finds a damaged file."""
+
+    def __init__(self):
+        self.kept, self.tear = queue.SimpleQueue(), False
+
+    def __call__(self, point):
+        if point == "journal.append.after_fsync":
+            self.kept.put(point)
+        if point == "journal.append.before_fsync" and self.tear:
+            self.tear = False
+            damage = sqlite3.DatabaseError("database disk image is malformed")
+            damage.sqlite_errorname = "SQLITE_CORRUPT"
+            raise damage
+
+
+@pytest.fixture
+def twin():
+    chip = Pn532Twin()
+    yield chip
+    chip.stop()
+
+
+@pytest.fixture
+def unit(twin, tmp_path):
+    """A checkpoint with a reader, a receiver that is not there, and no broker."""
+    whole = {
+        "unit": {"id": "cp-1", "role": "checkpoint"},
+        "broker": [{"host": "127.0.0.1", "port": 1}],
+        "journal": {"path": "journal.db"},
+        "nfc": {"port": twin.port},
+        "gps": {"port": str(tmp_path / "no port")},
+    }
+    medium, stop = Medium(), threading.Event()
+    runner = Runner(msgspec.convert(whole, DeviceConfig), tmp_path / "device.toml", "0", medium)
+    thread = threading.Thread(target=runner.run, args=(stop,))
+    thread.start()
+    yield medium
+    stop.set()
+    thread.join(WAIT_S)
+
+
+def alarms(path):
+    journal = Journal.open(path, read_only=True)
+    try:
+        rows = [decode_record(raw) for _, _, _, raw in journal.iterate("event")]
+    finally:
+        journal.close()
+    return [(row.part, row.what, row.active) for row in rows if isinstance(row, Alarm)]
+
+
+def test_a_broken_part_is_still_broken_for_the_journal_that_is_opened_anew(unit, twin, tmp_path):
+    broken = ("gps", "unplugged", True)
+    for _ in ("the boot's record", "the receiver's alarm"):
+        unit.kept.get(timeout=WAIT_S)
+    assert alarms(tmp_path / "journal.db") == [broken]
+    unit.tear = True
+    twin.present("04a1b2c3d4e5f6")
+    for _ in ("the boot's record", "the receiver's alarm, as it was not mended"):
+        unit.kept.get(timeout=WAIT_S)
+    assert alarms(tmp_path / "journal.db") == [broken, broken]
