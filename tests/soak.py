@@ -50,7 +50,7 @@ from wire.live import Hello, State, WorkerState
 from wire.orders import Ack, Badge, ConfigMessage, PhotoAck, UnitConfig
 from wire.records import Checkin, Crew
 
-PACE = 48
+PACE = 60
 """Seconds of the hour in one of the wall's."""
 
 BORN_UTC_MS = 1_795_000_000_000
@@ -59,11 +59,15 @@ ROSTER = 1200
 HEARD_S = 30.0
 """An officer who has heard nothing for so long, over all faults, never will. Wall time."""
 
+GONE_S, MOMENT_S = 0.12, 1.0
+"""After a tap the reader sees that the card is gone; after a bad sound, which may be of something else than
+the tap, its own is listened for."""
+
 SHORT_WAITS = {"FIRST_WAIT_S": 0.05, "LONGEST_WAIT_S": 0.5}
 TIMES = CameraTimes(
     start_s=10.0, shot_s=0.4, stale_s=2.0, look_every_s=1.0, first_wait_s=0.05, longest_wait_s=0.5
 )
-GOOD = ("accepted", "stored_offline")
+GOOD = ("accepted", "stored_offline", "duplicate")
 NO_FIX = frame("GNRMC,,V,,,,,,,,,,N") + frame("GNGGA,,,,,,0,00,99.99,,,,,,")
 
 
@@ -186,7 +190,9 @@ class Unit:
 
     def _give_roster(self):
         badges = [Badge(badge(number), f"p{number % 9}") for number in range(ROSTER)]
-        message = ConfigMessage(1, self.name, 1, UnitConfig(place="gate", badges=badges))
+        message = ConfigMessage(
+            1, self.name, 1, UnitConfig(place="gate", repeat_s=300, badges=badges)
+        )
         journal = Journal.open(self.folder / "journal.db")
         journal.put_setting("config", msgspec.to_builtins(message))
         journal.close()
@@ -244,7 +250,9 @@ class Unit:
             self.nfc.present(uid)
             said = self._listen(until_s)
             self.nfc.remove(uid)
-            self._close.wait(0.12)
+            self._close.wait(GONE_S)
+            if said not in GOOD:
+                said = self._listen(time.monotonic() + MOMENT_S)
             if said in GOOD:
                 self.taps.append(uid)
                 return
@@ -305,8 +313,9 @@ class Peer:
 
     def end(self):
         """Lets go of the connection."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        client, self._client = self._client, None
+        client.disconnect()
+        client.loop_stop()
 
     def _message(self, client, _, message):
         up = topics.parse(message.topic)
