@@ -1,6 +1,8 @@
 """Opens a unit's parts by its configuration, and puts what they say into the inbox as events."""
 
 import logging
+import os
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -236,12 +238,18 @@ def _factory(section: PanelSection, folder: Path) -> Any:
 
             paths = (folder / name if name else None for name in (section.trace, section.fingers))
             return SimFactory(*paths)
-        from gpiozero.pins.lgpio import LGPIOFactory
-
-        return LGPIOFactory()
+        return _gpio()
     except (OSError, ImportError, HardwareError) as exc:
         raise Fault(
             f"[panel] kind = {section.kind!r} 无法打开：{exc}；请检查接线与 python3-lgpio，或改为 none",
             f"[panel] kind = {section.kind!r} cannot be opened: {exc}; "
             "check the pins and python3-lgpio, or use none",
         ) from exc
+
+
+def _gpio() -> Any:
+    """A board's pins. lgpio makes a pipe in the working directory when it is imported, unless LG_WD says where."""
+    os.environ.setdefault("LG_WD", tempfile.gettempdir())
+    from gpiozero.pins.lgpio import LGPIOFactory
+
+    return LGPIOFactory()

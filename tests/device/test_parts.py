@@ -1,12 +1,18 @@
 """The parts by configuration: what each thread says arrives as the core's events; what is left out is not imported."""
 
+import ast
 import json
+import os
 import queue
 import subprocess
 import sys
+import types
+from functools import partial
+from pathlib import Path
 
 import msgspec
 import pytest
+from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from device.config import DeviceConfig
 from device.core import effects as ef
@@ -129,6 +135,64 @@ def test_a_panel_that_cannot_be_opened_stops_the_start_and_says_what_to_do(tmp_p
     with pytest.raises(Fault, match="use none") as fault:
         Parts(config(panel=panel), tmp_path, print)
     assert "或改为 none" in fault.value.words.zh
+
+
+class Lgpio(types.ModuleType):
+    """`gpiozero.pins.lgpio`, which makes lgpio's pipe as soon as it is used."""
+
+    def __getattr__(self, name):
+        if name != "LGPIOFactory":
+            raise AttributeError(name)
+        Path(os.environ.get("LG_WD", "."), ".lgd-nfy0").touch()
+        return partial(MockFactory, pin_class=MockPWMPin)
+
+
+def test_gpiozero_1106_lgpios_pipe_is_not_in_the_working_directory(tmp_path, monkeypatch):
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    here.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("LG_WD", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    monkeypatch.setitem(sys.modules, "gpiozero.pins.lgpio", Lgpio("lgpio"))
+    Parts(config(panel={"kind": "gpio"}), tmp_path, print).stop()
+    assert list(here.iterdir()) == []
+    assert [path.name for path in elsewhere.iterdir()] == [".lgd-nfy0"]
+
+
+FORKS = {"fork", "forkpty", "preexec_fn", "multiprocessing", "ProcessPoolExecutor"}
+"""What makes a process that has the pins' descriptors and threads' locks, and no exec after it."""
+
+
+def test_gpiozero_1131_nothing_of_the_unit_forks_without_exec():
+    root = Path(__file__).parents[2]
+    names = []
+    for path in sorted([*root.glob("device/**/*.py"), *root.glob("hardware/**/*.py")]):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            used = {getattr(node, key, None) for key in ("attr", "id", "arg", "module", "name")}
+            names += [(path.name, name) for name in FORKS & used]
+    assert names == []
+
+
+def test_gpiozero_1131_the_cameras_process_inherits_no_descriptor(tmp_path):
+    heard = queue.Queue()
+    (tmp_path / "chip").touch()
+    pins = os.open(tmp_path / "chip", os.O_RDONLY)
+    os.set_inheritable(pins, True)
+    parts = Parts(config(camera=CAMERA, panel={"kind": "sim"}), tmp_path, heard.put)
+    parts.start()
+    assert until(heard, ev.PartSpoke) == ev.PartSpoke("camera", "ok")
+    children = subprocess.run(
+        ["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (pid,) = [line.split()[0] for line in children.stdout.splitlines() if "camera.child" in line]
+    held = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    parts.stop()
+    os.close(pins)
+    assert str(tmp_path / "chip") not in held
 
 
 def test_a_fix_is_taken_over_whole():

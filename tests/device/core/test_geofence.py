@@ -167,6 +167,14 @@ class TestFlapping:
         drive.stand(60)
         assert drive.words == ["arrive pl-1"]
 
+    @pytest.mark.parametrize("every", [3, 10])
+    def test_tracelet_268_a_wobble_wider_than_any_hysteresis_crosses_nothing(self, every):
+        drive = Drive(place(), start_m=-400.0)
+        drive.go(-85)
+        for n in range(1_200):
+            drive.stand(1, east_m=-10.0 if n % every == 0 else -85.0)
+        assert drive.words == []
+
     def test_libosmscout_1790_the_length_of_a_wobble_is_no_way(self):
         drive = Drive(place(east_m=70.0), start_m=-400.0)
         drive.go(0)

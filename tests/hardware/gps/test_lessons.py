@@ -86,3 +86,15 @@ def test_a_time_without_a_date_is_carried_and_sets_no_clock() -> None:
     dated, carried = fixes((rmc(0, "241126"),), (gga,))
     assert carried.utc_ms == (dated.utc_ms or 0) + 1000
     assert (dated.clock_ok, carried.clock_ok) == (True, False)
+
+
+def test_meshtastic_3228_a_lost_fix_is_no_fix_at_0_0() -> None:
+    lost = "GNRMC,120001.00,A,0000.0000,N,00000.0000,E,,,241126,,,A"
+    (only,) = fixes((rmc(0, "241126"),), (lost,))
+    assert only.up_ms == 0
+
+
+def test_traccar_3121_4451_a_place_in_china_is_the_receivers_wgs84_degrees() -> None:
+    """The maps' offset (GCJ-02) is some 500 m here; who draws a map applies it, nobody else."""
+    (fix,) = fixes((rmc(0, "241126"),))
+    assert (fix.lat, fix.lon) == (pytest.approx(27.24, abs=1e-9), pytest.approx(111.47, abs=1e-9))

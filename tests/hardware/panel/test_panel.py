@@ -2,7 +2,10 @@
 
 import json
 import queue
+import tomllib
+from pathlib import Path
 
+import gpiozero
 import pytest
 from gpiozero.exc import PinInvalidPin
 from gpiozero.pins.mock import MockFactory, MockPWMPin
@@ -318,3 +321,12 @@ class TestIgnition:
 
     def test_without_the_wire_it_is_not(self, panel, heard):
         assert heard.empty()
+
+
+def test_gpiozero_1166_no_version_that_mistakes_the_pi_5s_chip_is_taken():
+    """Older ones open chip 4 on a Pi 5 whether it is there or not."""
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    wanted = project["project"]["optional-dependencies"]["device"]
+    assert "gpiozero>=2.0.1.post3" in wanted
+    source = Path(gpiozero.__file__).with_name("pins") / "lgpio.py"
+    assert "os.path.exists('/dev/gpiochip4')" in source.read_text("utf-8")
