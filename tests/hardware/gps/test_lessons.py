@@ -90,6 +90,7 @@ def test_a_time_without_a_date_is_carried_and_sets_no_clock() -> None:
 
 def test_meshtastic_3228_a_lost_fix_is_no_fix_at_0_0() -> None:
     lost = "GNRMC,120001.00,A,0000.0000,N,00000.0000,E,,,241126,,,A"
+    assert fixes((lost,)) == []
     (only,) = fixes((rmc(0, "241126"),), (lost,))
     assert only.up_ms == 0
 
