@@ -16,7 +16,7 @@ from gateway.store.times import BootAnchor, RepairedTime, bounds_of, repaired
 from wire.batch import BadPayload, decode_record
 from wire.codec import decode
 from wire.limits import MAX_AT_MS
-from wire.live import LiveFix, State
+from wire.live import Health, LiveFix, State
 from wire.records import Track
 from wire.track import BadTrack, unfold
 
@@ -147,6 +147,7 @@ class UnitRow(Struct, frozen=True, omit_defaults=True):
     config_wanted: int | None
     version: str | None
     broken: list[str]
+    health: Health | None = None
 
 
 def unit_rows(store: Store, now_ms: int) -> list[UnitRow]:
@@ -179,6 +180,7 @@ def _unit_row(unit: str, row: Any, wanted: int | None, now_ms: int) -> UnitRow:
         config_wanted=wanted,
         version=state.version if state else None,
         broken=_broken(state, wanted),
+        health=state.health if state else None,
     )
 
 

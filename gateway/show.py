@@ -11,8 +11,12 @@ from gateway.forward.events import rfc3339
 from gateway.lookup import UnitRow
 from wire.batch import decode_record
 from wire.duties import DutyKind
+from wire.live import Health, ModemHealth
 from wire.records import Duty
 from wire.words import Language, Words
+
+SILENT_S = 60
+"""A part that was last heard of longer ago is named."""
 
 
 def utc(at_s: float, zone: ZoneInfo) -> str:
@@ -33,9 +37,31 @@ def unit_line(row: UnitRow, language: Language) -> str:
         f"{Words('时钟', 'clock').say(language)} {row.clock or '-'}",
         f"{Words('配置', 'config').say(language)} {row.config or '-'}/{row.config_wanted or '-'}",
     ]
+    parts += _health(row.health, language) if row.health else []
     if row.broken:
         parts.append(f"{Words('异常', 'broken').say(language)}: {'; '.join(row.broken)}")
     return "  ".join(parts)
+
+
+def _health(health: Health, language: Language) -> list[str]:
+    """The figures that somebody may have to act on; what the unit cannot measure is left out."""
+    parts = [] if health.cpu_c is None else [f"{health.cpu_c:.0f} °C"]
+    written, budget = health.sd_written_mb_day, health.sd_budget_mb_day
+    if written is not None:
+        parts.append(f"{Words('存储卡', 'card').say(language)} {written}/{budget or '-'} MiB")
+    if health.modem:
+        parts.append(_link(health.modem, language))
+    silent = [f"{part} {s} s" for part, s in health.heard_s.items() if s > SILENT_S]
+    if silent:
+        parts.append(f"{Words('无声', 'silent').say(language)} {', '.join(silent)}")
+    return parts
+
+
+def _link(modem: ModemHealth, language: Language) -> str:
+    signal = "-" if modem.signal_dbm is None else f"{modem.signal_dbm:.0f} dBm"
+    used = "-" if modem.used_mb is None else modem.used_mb
+    said = f"{modem.operator or modem.word} {modem.technology or '-'} {signal}"
+    return f"{Words('网络', 'net').say(language)} {said} {used}/{modem.cap_mb or '-'} MB"
 
 
 def _position(row: UnitRow, language: Language) -> str:

@@ -3,9 +3,11 @@
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import structs
 
 from gateway.lookup import UnitRow
 from gateway.show import record_time, unit_line, utc
+from wire.live import Health, ModemHealth
 
 ROW = UnitRow(
     unit="cp-01", online=True, role="checkpoint", heard_age_s=1.0, lat=27.2418, lon=111.4725,
@@ -53,3 +55,27 @@ def test_a_time_that_is_not_known_is_shown_by_its_bounds(earliest_ms, latest_ms,
 def test_a_time_that_is_known_is_shown_as_it_is():
     row = {"id": "x", "time": "1970-01-01T00:00:00.000Z"}
     assert record_time(row, "en") == row
+
+
+HEALTH = Health(
+    cpu_c=51.2,
+    sd_written_mb_day=90,
+    sd_budget_mb_day=2_000,
+    modem=ModemHealth("ok", "CMCC", "lte", -97.0, used_mb=820, cap_mb=1_000),
+    heard_s={"gps": 3, "nfc": 900},
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "end"),
+    [
+        ("en", "51 °C  card 90/2000 MiB  net CMCC lte -97 dBm 820/1000 MB  silent nfc 900 s"),
+        ("zh", "51 °C  存储卡 90/2000 MiB  网络 CMCC lte -97 dBm 820/1000 MB  无声 nfc 900 s"),
+    ],
+)
+def test_a_units_health_is_on_its_line(language, end):
+    row = structs.replace(NOBODY, health=HEALTH)
+    assert unit_line(row, language).endswith(end)
+    assert unit_line(structs.replace(NOBODY, health=Health()), language) == unit_line(
+        NOBODY, language
+    )
