@@ -33,6 +33,10 @@ def add_commands(commands: Commands) -> None:
     time = commands.add("clock", words, f"xunkong device clock --config {CONFIG} --json", clock)
     _config(commands, time)
     _json(commands, time)
+    words = Words("机器与链路的状况", "how the machine and its link are")
+    well = commands.add("health", words, f"xunkong device health --config {CONFIG} --json", health)
+    _config(commands, well)
+    _json(commands, well)
     words = Words("显示本单元的公钥", "this unit's public key")
     public = commands.add("key", words, f"xunkong device key --config {CONFIG}", key)
     _config(commands, public)
@@ -209,6 +213,18 @@ def clock(args: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(report, args.language)))
     return 1 if report.behind_ms else 0
+
+
+def health(args: argparse.Namespace) -> int:
+    """Looks once at board and modem, and shows the books as last saved."""
+    from device.health_report import lines, look
+
+    report = look(args.config, load(args.config))
+    if args.json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        print("\n".join(lines(report, args.language)))
+    return 0
 
 
 def key(args: argparse.Namespace) -> int:
