@@ -105,11 +105,12 @@ def play_gps(args: argparse.Namespace) -> int:
 def play_pn532(args: argparse.Namespace) -> int:
     """Does what stdin says until `quit` or its end; answers each command with a JSON line."""
     from hardware.pn532.twin import Pn532Twin
+    from sim.wallet import Wallet
 
-    twin = Pn532Twin(args.link)
+    twin, wallet = Pn532Twin(args.link), Wallet()
     print(twin.port, flush=True)
     table: dict[str, Callable[..., int | None]] = {
-        "present": twin.present,
+        "present": lambda *words: twin.present(*wallet.cards(words)),
         "remove": twin.remove,
         "mute": twin.mute,
         "unmute": lambda: twin.mute(False),
@@ -141,11 +142,14 @@ def play_pn532(args: argparse.Namespace) -> int:
 
 
 def _obey(table: dict[str, Callable[..., int | None]], words: list[str]) -> dict[str, object]:
+    from sim.wallet import FAMILIES
+
     name, given = words[0], words[1:]
     if name not in table:
         return {"error": f"{name!r} is none of {', '.join(table)}, quit"}
     most = {"present": 2, "remove": 1}.get(name, 0)
-    if not (name == "present") <= len(given) <= most:
+    count = len(given) - (sum(word in FAMILIES for word in given) if name == "present" else 0)
+    if not (name == "present") <= count <= most:
         return {"error": f"{name} takes {'one or two UIDs' if most == 2 else 'nothing more'}"}
     try:
         return {"did": name, "mono_ns": table[name](*given)}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import xunkong
 from hardware.gps.nmea import Sentence, Splitter
 from hardware.gps.synthetic import drive
 from sim.broker import free_port
@@ -84,6 +85,11 @@ class TestPn532:
             ("present", "present takes one or two UIDs"),
             ("present 04a1b2c3 04a1b2c4 04a1b2c5", "present takes one or two UIDs"),
             ("present 04a1", "'04a1' is no UID"),
+            ("present ntag424", "present takes one or two UIDs"),
+            ("present ntag424 04a1b2c3", "'04a1b2c3' is no UID of ntag424"),
+            ("present desfire zz", "'zz' is no UID of desfire"),
+            ("present 04a1b2c3 desfire", "give a UID after desfire"),
+            ("present desfire desfire 04a1b2c3d4e5f6", "'desfire' is no UID"),
             ("present xyz", "'xyz' is no UID"),
             ("remove 04a1b2c3 now", "remove takes"),
             ("mute yes", "mute takes nothing more"),
@@ -94,6 +100,22 @@ class TestPn532:
             line(twin)
             assert str(tell(twin, words)["error"]).startswith(why)
             assert tell(twin, "present 04a1b2c3")["did"] == "present"
+
+    def test_a_card_that_proves_itself_is_made_shown_again_and_verified(
+        self, tmp_path: Path
+    ) -> None:
+        """By `xunkong card`, at the simulated reader of another process."""
+        keys, uid = str(tmp_path / "keys.toml"), "04de5f1eacc040"
+        assert xunkong.main(["card", "keys", "new", keys]) == 0
+        with sim("pn532") as twin:
+            at = ["--port", line(twin), "--keys", keys]
+            url = ["--url", "https://x.example/t", "--person", "p"]
+            assert tell(twin, f"present ntag424 {uid}")["did"] == "present"
+            assert xunkong.main(["card", "personalise", *at, *url]) == 0
+            tell(twin, "remove")
+            tell(twin, f"present ntag424 {uid}")
+            assert xunkong.main(["card", "verify", *at]) == 0
+            assert tell(twin, f"present desfire 04000000000001 {uid}")["did"] == "present"
 
     def test_quit_ends_it(self) -> None:
         with sim("pn532") as twin:
