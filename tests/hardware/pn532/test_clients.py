@@ -3,16 +3,24 @@
 import os
 import re
 import subprocess
+from functools import partial
 
 import pytest
 from nfc.clf import ContactlessFrontend, RemoteTarget, pn532, transport
 from nfc.tag import activate
 
+from hardware.cards.ndef import url_of
+from hardware.cards.ntag424 import sun_template, wanted_settings
+from hardware.cards.twin.ntag424 import ATS, SAK, SENS_RES, Ntag424
+from hardware.cards.type4 import read_message
 from hardware.pn532.driver import Pn532
+from hardware.pn532.field import Card
 from hardware.pn532.poller import CardArrived
+from wire.cards.sun import SunKeys, parse, verify
 
 UIDS = ("deadbeef", "04a1b2c3d4e5f6", "00112233445566778899")
 TYPE4 = "04010203040506"
+KEYS = [bytes((n,)) * 16 for n in range(5)]
 VERSION = bytes.fromhex("9060000000")
 
 
@@ -123,3 +131,23 @@ class TestNfcpy:
         heard = polling()
         twin.present(TYPE4)
         assert heard.what() == (CardArrived, TYPE4)
+
+
+def test_nfcpy_reads_the_sun_url_and_its_counter_rises_as_for_us(twin, nfcpy):
+    """A simulated NTAG 424 DNA, with the keys and the settings that `xunkong card` gives it."""
+    contents = Ntag424(bytes.fromhex(TYPE4), KEYS)
+    content, sdm = sun_template("https://x.example/t")
+    contents.files[2][: len(content)] = content
+    contents.settings[2] = wanted_settings(sdm)
+    twin.present(Card(bytes.fromhex(TYPE4), SENS_RES, SAK, ATS, contents))
+    tag = activate(nfcpy, nfcpy.sense(RemoteTarget("106A")))
+    (record,) = tag.ndef.records
+    nfcpy.close()
+    chip = Pn532(twin.port)
+    chip.start()
+    number = chip.targets()[0].number
+    ours = url_of(read_message(partial(chip.exchange, number)))
+    chip.close()
+    theirs, own = (verify(parse(url), SunKeys(KEYS[1], KEYS[2])) for url in (record.iri, ours))
+    assert (theirs.uid, own.uid) == (TYPE4, TYPE4)
+    assert 0 < theirs.counter < own.counter
