@@ -35,7 +35,7 @@ MEANING = "hardware/gps/meaning.py"
 WHEREABOUTS = "device/core/whereabouts.py"
 VISIT = "device/core/visit.py"
 
-FITS = (WHEREABOUTS, "if self._main and self._main.fits(sight):", "if self._main:")
+FITS = (WHEREABOUTS, "self._main and self._main.fits(sight):", "self._main:")
 """Every fix is believed."""
 
 FAULTS = (
