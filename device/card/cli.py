@@ -18,7 +18,13 @@ from wire.words import Words
 
 PORT = "/dev/ttyAMA0"
 KEYS = "card-keys.toml"
-SLOT_NAMES = ("change", "PICC data", "SUN", "EV2", "spare")
+SLOT_NAMES = (
+    Words("改卡", "change"),
+    Words("PICC 数据", "PICC data"),
+    Words("SUN", "SUN"),
+    Words("EV2", "EV2"),
+    Words("备用", "spare"),
+)
 
 
 def add_commands(commands: Commands) -> None:
@@ -112,7 +118,12 @@ def read(args: argparse.Namespace) -> int:
     print(f"{Words('类型', 'type').say(args.language):<10}{facts.kind}")
     print(f"URL       {facts.url or none}")
     print(f"{Words('密钥版本', 'key versions').say(args.language)}  ", end="")
-    print(", ".join(f"{slot} {SLOT_NAMES[slot]}: {said}" for slot, said in versions) or none)
+    print(
+        ", ".join(
+            f"{slot} {SLOT_NAMES[slot].say(args.language)}: {said}" for slot, said in versions
+        )
+        or none
+    )
     print(f"{Words('设置', 'settings').say(args.language)}  {settings}")
     return 0
 
@@ -163,7 +174,7 @@ def _step(step: str) -> Words:
     if step == "settings":
         return Words("设置 SUN 与访问权限", "set SUN and who may do what")
     name = SLOT_NAMES[int(step.removeprefix("key "))]
-    return Words(f"更换{step.replace('key', '密钥')}（{name}）", f"change {step} ({name})")
+    return Words(f"更换{step.replace('key', '密钥')}（{name.zh}）", f"change {step} ({name.en})")
 
 
 def _enrol(args: argparse.Namespace, badge: Badge, enrolled: bool) -> int:

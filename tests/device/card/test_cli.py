@@ -136,7 +136,7 @@ class TestPersonalise:
         assert len(read_cards(tmp_path / "roster.toml")) == 1
 
     @pytest.mark.parametrize(
-        ("lang", "word"), [("en", "would change key 0"), ("zh", "将更换密钥 0")]
+        ("lang", "word"), [("en", "would change key 0 (change)"), ("zh", "将更换密钥 0（改卡）")]
     )
     def test_a_dry_run_changes_nothing(
         self, personalise, twin, ntag, shown, tmp_path, lang, word, state
