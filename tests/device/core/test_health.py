@@ -200,9 +200,10 @@ class TestEconomy:
         look(driving, modem(960_000_001), 31 * 86_400_000)
         assert self.minute(driving)[0] > 50
 
-    def test_it_holds_after_a_restart_before_the_modem_is_asked(self, make_unit, driving):
+    def test_it_holds_after_a_restart_before_the_date_is_known(self, make_unit, driving):
         look(driving, modem(960_000_000))
         after = again(make_unit, driving, role="vehicle", camera=True)
+        look(after, board())
         after.link()
         assert offer_photo(after) == []
 

@@ -102,6 +102,16 @@ def test_a_fix_comes_when_the_line_is_quiet(wire: Wire, start: Start) -> None:
     assert before_ms <= found.up_ms <= boottime_ms()
 
 
+def test_a_sentence_is_a_sign_of_life(wire: Wire) -> None:
+    events: queue.Queue[GpsEvent] = queue.Queue()
+    reader = GpsReader(wire.port, 9600, events.put)
+    assert reader.heard_ms is None
+    reader.start()
+    opened(wire, events)
+    assert reader.heard_ms is not None
+    reader.stop()
+
+
 def test_a_fix_that_is_no_change_comes_without_a_status(wire: Wire, start: Start) -> None:
     events = start(wire.port)
     opened(wire, events)

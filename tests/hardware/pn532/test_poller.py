@@ -1,5 +1,6 @@
 """The poller on the simulated chip: what it says of cards, of the reader, and of cards that it examines."""
 
+import queue
 import threading
 
 import pytest
@@ -163,3 +164,15 @@ class TestExamine:
         said = polling(examine)
         twin.present("deadbeef")
         assert said.next().evidence == "refused 14"
+
+
+def test_an_answer_of_the_chip_is_a_sign_of_life(twin):
+    events = queue.Queue()
+    reader = NfcReader(twin.port, events.put)
+    assert reader.heard_ms is None
+    reader.start()
+    twin.present(UIDS[0])
+    while not isinstance(arrived := events.get(timeout=WAIT_S), CardArrived):
+        continue
+    assert reader.heard_ms >= arrived.up_ms
+    reader.stop()
