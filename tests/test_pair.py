@@ -320,6 +320,7 @@ def address(unit: Unit, port: int, first: bool) -> None:
     unit.config.write_text(text.replace(mark, more + mark, 1), "utf-8")
 
 
+@pytest.mark.chaos
 class TestSeveralBrokers:
     def test_a_dead_one_is_passed_over(self, city: City, checkpoint: Make, settled: Settle) -> None:
         at = checkpoint()
@@ -348,6 +349,7 @@ class TestSeveralBrokers:
                 at.close()
 
 
+@pytest.mark.chaos
 class TestAStoreThatWasLost:
     def test_put_back_from_a_copy_gets_what_came_after_the_copy(
         self, city: City, checkpoint: Make, settled: Settle
@@ -400,6 +402,7 @@ def tally_of(city: City, at: Checkpoint) -> UnitTally:
     )
 
 
+@pytest.mark.chaos
 class TestThePlatform:
     def test_that_fails_gets_everything_later_and_in_order(
         self, city: City, checkpoint: Make, settled: Settle
@@ -579,6 +582,7 @@ class TestADrive:
         exact = {fix["utc"] for fix in fixes} & {rfc3339(at_ms) for at_ms in sent}
         assert len(exact) >= len(sent) - 2
 
+    @pytest.mark.chaos
     def test_survives_the_killing_of_its_process(self, city: City, vehicle: Vehicle) -> None:
         vehicle.twin.start()
         for _ in range(3):

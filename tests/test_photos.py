@@ -99,6 +99,7 @@ def test_a_tap_brings_its_photo_to_the_gateway(
         assert image.getexif()[0x010E] == checkin["id"]
 
 
+@pytest.mark.chaos
 def test_the_broker_is_cut_and_the_unit_killed_in_the_middle(
     city: City, checkpoint: Make, settled: Settle
 ) -> None:

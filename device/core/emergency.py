@@ -22,6 +22,8 @@ from wire.records import Alarm, Order
 
 SOS_HOLD_MS = 1_500
 SOUND_AGAIN_MS = 10_000
+SOUNDS_MS = 3_000
+"""How long `sos_sent` takes: an answer within it would make another signal of the two."""
 
 
 class _Note(Struct, omit_defaults=True):
@@ -58,7 +60,7 @@ class Emergency(Desk):
     def due(self, now: Now) -> list[Effect]:
         if self._heard:
             return []
-        if not self._waits():
+        if not self._waits() and now.up_ms - self._sounded_ms >= SOUNDS_MS:
             self._heard = True
             return [Signal("sos_heard")]
         if now.up_ms - self._sounded_ms < SOUND_AGAIN_MS:
