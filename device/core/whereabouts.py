@@ -3,10 +3,11 @@
 A position may be off by 200 m and claim 2 m; the speed of the same fix comes from Doppler shift and is
 hardly ever wrong by more than 1 m/s. So a line of positions is carried on by the speed, and a fix that
 does not fit it is not believed, however good it claims to be. It begins another line; only when that
-has held for a while (40 s, or 2 s after fixes had been missing) it takes the place of the first.
+has held for as long as fixes bore out the first (within 15 to 60 s; or 2 s after fixes had been missing)
+it takes the place of the first: after a tunnel the first may itself have begun in a burst of multipath.
 What a line was carried through meanwhile is told as soon as a fix bears it out, and else forgotten.
 
-What this cannot do: see through a receiver whose position and speed lie alike for 40 s. A receiver
+What this cannot do: see through a receiver whose position and speed lie alike for 60 s. A receiver
 that gives no speed is believed in steps of `BLIND_M_S`, and its noise is told from a drive by net
 displacement alone.
 """
@@ -24,9 +25,12 @@ GAP_MS = 10_000
 STRAIGHT_MS, TURN_DEG = 2_500, 20.0
 """Two fixes farther apart in time than this are joined by a straight way only if the course was kept."""
 
-OTHER_MS, OTHER_STILL_MS, FRESH_MS, FRESH_FIXES = 40_000, 120_000, 2_000, 3
-"""How long another line must hold while the first could still be right, under way and at rest, and
-when there is none."""
+OTHER_MS, YOUNG_MS = 60_000, 15_000
+"""How long another line must hold while the first could still be right, under way: as long as fixes bore
+out the first, but no longer and no shorter than this."""
+
+OTHER_STILL_MS, FRESH_MS, FRESH_FIXES = 120_000, 2_000, 3
+"""How long another line must hold at rest, and when there is no first."""
 
 HELD_BACK = 1_000
 """Points kept at most while there is doubt."""
@@ -111,7 +115,7 @@ class _Line:
     def __init__(self, sight: Sight, under_way: bool) -> None:
         self.born_ms = self.t_ms = self.slow_ms = sight.t_ms
         self.lat, self.lon = sight.lat, sight.lon
-        self.fixes = 1
+        self.fixes, self.borne_ms = 1, 0
         self._velocity, self._course_deg = sight.velocity, sight.course_deg
         self._start = (0.0, 0.0)
         self._blind_start = sight.lat, sight.lon
@@ -143,7 +147,7 @@ class _Line:
         self._claimed_m += share * (sight.claimed_m - self._claimed_m)
         self._stray_m *= 1 - share
         self._doubt_m = max(self._doubt_m * (1 - share), off_m - USUAL_M)
-        self.fixes += 1
+        self.fixes, self.borne_ms = self.fixes + 1, sight.t_ms - self.born_ms
         self._told.append(self._point(sight, joined))
 
     def coast(self, sight: Sight) -> None:
@@ -266,4 +270,4 @@ class Whereabouts:
             return held_ms >= OTHER_STILL_MS
         if main is None or other.t_ms - main.t_ms > GAP_MS:
             return held_ms >= FRESH_MS and other.fixes >= FRESH_FIXES
-        return held_ms >= OTHER_MS
+        return held_ms >= min(OTHER_MS, max(YOUNG_MS, main.borne_ms))

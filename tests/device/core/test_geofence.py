@@ -86,6 +86,23 @@ def test_a_small_place_between_two_fixes_is_caught_by_the_straight_way():
     assert drive.words == PASS
 
 
+def test_a_line_borne_out_for_minutes_outlasts_multipath_of_45_seconds_and_catches_the_place():
+    drive = Drive(place(), start_m=-1800.0)
+    drive.go(-270)
+    drive.go(270, north_m=200.0)
+    drive.go(600)
+    assert drive.words == ["arrive pl-1", "leave pl-1"]
+
+
+def test_a_line_begun_in_multipath_after_a_tunnel_soon_gives_way():
+    drive = Drive(place(east_m=-300.0), start_m=-1800.0)
+    drive.go(-1500)
+    drive.dark(60, to_m=-600.0)
+    drive.go(-500, north_m=200.0)
+    drive.go(-200)
+    assert drive.words == ["arrive pl-1", "leave pl-1"]
+
+
 def test_a_place_passed_beside_is_not_entered():
     drive = Drive(place(radius_m=30.0))
     drive.go(600, 12.0, north_m=45.0)
