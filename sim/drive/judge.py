@@ -28,6 +28,13 @@ APART_MS = 15_000
 """An arrival whose bounds are this far from a pass belongs to another."""
 
 
+FLAP_M = 20.0
+"""Who comes back without having been this far outside the border has not left."""
+
+DEEP_M = 4.0
+"""A pass no deeper than this grazes the border: errors of several metres decide whether it is seen."""
+
+
 class Pass(Struct, frozen=True):
     """A true stay within a place, from the drive's beginning in ms; `deep_m`: how far within it got."""
 
@@ -38,12 +45,15 @@ class Pass(Struct, frozen=True):
 
 
 class Tally(Struct):
-    """Sums over drives. `seen`: passes with fixes throughout, `found` of `passes`, and so on. Mutable."""
+    """Sums over drives. `seen`: passes with fixes throughout; `deep`: those of them deeper than `DEEP_M`;
+    `found` of `passes`, and so on. Mutable."""
 
     passes: int = 0
     found: int = 0
     seen: int = 0
     seen_found: int = 0
+    deep: int = 0
+    deep_found: int = 0
     entries: int = 0
     false_entries: int = 0
     bounds: int = 0
@@ -73,8 +83,8 @@ class Witness:
 
 
 def passes(way: Iterable[Truth], circles: Sequence[Circle]) -> Iterator[Pass]:
-    """The true stays within places, in the order in which they ended."""
-    since: dict[str, tuple[int, float]] = {}
+    """The true stays within places, in the order in which they ended; back within `FLAP_M` is one stay."""
+    since: dict[str, Pass] = {}
     for here in way:
         for circle in circles:
             aside_m = abs(here.east_m - circle.east_m)
@@ -82,11 +92,11 @@ def passes(way: Iterable[Truth], circles: Sequence[Circle]) -> Iterator[Pass]:
                 continue
             deep_m = circle.radius_m - hypot(aside_m, here.north_m - circle.north_m)
             if deep_m >= 0:
-                begun_ms, deepest_m = since.get(circle.id, (here.t_ms, 0.0))
-                since[circle.id] = begun_ms, max(deepest_m, deep_m)
-            elif circle.id in since:
-                begun_ms, deepest_m = since.pop(circle.id)
-                yield Pass(circle.id, begun_ms, here.t_ms, deepest_m)
+                held = since.get(circle.id) or Pass(circle.id, here.t_ms, 0, 0.0)
+                deepest_m = max(held.deep_m, deep_m)
+                since[circle.id] = Pass(circle.id, held.enter_ms, here.t_ms, deepest_m)
+            elif deep_m < -FLAP_M and circle.id in since:
+                yield since.pop(circle.id)
 
 
 class Verdict:
@@ -141,6 +151,9 @@ class Verdict:
             return
         tally.seen += 1
         tally.seen_found += arrival is not None
+        if stay.deep_m > DEEP_M:
+            tally.deep += 1
+            tally.deep_found += arrival is not None
         if arrival is None:
             tally.missed.append(stay)
 
