@@ -59,7 +59,7 @@ ROSTER = 1200
 HEARD_S = 30.0
 """An officer who has heard nothing for so long, over all faults, never will. Wall time."""
 
-GONE_S, MOMENT_S = 0.12, 1.0
+GONE_S, MOMENT_S, AGAIN_S = 0.12, 1.0, 4.0
 """After a tap the reader sees that the card is gone; after a bad sound, which may be of something else than
 the tap, its own is listened for."""
 
@@ -243,20 +243,26 @@ class Unit:
             self._hold(badge(number))
 
     def _hold(self, uid):
-        """Holds a badge to the box until it is heard to be taken, and again where it was not."""
-        until_s = time.monotonic() + HEARD_S
+        """Holds a badge to the box until it is heard to be taken; once more where a bad sound was heard.
+
+        The first time it is held for as long as it takes. A card that comes again before the reader, being
+        mute, has seen it leave has never left; so later it is taken away and shown again, as people do.
+        """
+        until_s, heard = time.monotonic() + HEARD_S, []
         while time.monotonic() < until_s:
             self._drain()
             self.nfc.present(uid)
-            said = self._listen(until_s)
+            shown_until_s = until_s if not heard else min(until_s, time.monotonic() + AGAIN_S)
+            said = self._listen(shown_until_s)
             self.nfc.remove(uid)
             self._close.wait(GONE_S)
             if said not in GOOD:
+                heard.append(said)
                 said = self._listen(time.monotonic() + MOMENT_S)
             if said in GOOD:
                 self.taps.append(uid)
                 return
-        self.unheard.append(uid)
+        self.unheard.append((uid, heard))
 
     def _drain(self):
         while not self.heard.empty():
