@@ -62,7 +62,7 @@ def recall(journal: Journal, last_stop: StopReason) -> Memory:
         config=notes.recall("config", ConfigMessage),
         open_fixes=fixes,
         open_boot=run.before if run else None,
-        recent=tuple(r for r in newest if isinstance(r, Checkin)),
+        recent=tuple(r for r in newest if isinstance(r, Checkin | Crew)),
         taps=tuple(_taps(journal)),
         photos=tuple(r.sha256 for r in newest if isinstance(r, Photo) and r.lost is None),
         notes=notes,

@@ -55,13 +55,13 @@ class Taps(Desk):
         return {CardShown: self._shown, KeepFailed: self._forget}
 
     def recall(self, memory: Memory) -> None:
-        """Who is aboard, and which SUN counters were used; and a check-in of this boot counts as a repeat's first."""
+        """Who is aboard, and which SUN counters were used; and a tap of this boot counts as a repeat's first."""
         crew = memory.notes.recall("crew", _Crew)
         self._picture.crew = crew.crew if crew else []
         self._proofs.recall(memory)
-        for checkin in memory.recent:
-            if checkin.boot == self._boot and checkin.badge:
-                self._repeats.remember(checkin.badge, checkin.up_ms, checkin.result)
+        for tap in memory.recent:
+            if tap.boot == self._boot and tap.badge:
+                self._repeats.remember(tap.badge, tap.up_ms, tap.result)
 
     def _forget(self, failed: KeepFailed, now: Now) -> list[Effect]:
         """The journal did not take the record: the next tap of that badge is a new one."""

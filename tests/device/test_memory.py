@@ -7,7 +7,7 @@ from device.journal.journal import Journal
 from device.memory import begin_run, end_run, recall
 from wire.batch import encode_record
 from wire.orders import ConfigMessage
-from wire.records import Alarm, Checkin
+from wire.records import Alarm, Checkin, Crew
 from wire.track import TrackFix
 
 HEAD = {"boot": "9c1b22f0", "up_ms": 1, "at_ms": None, "clock": "none", "clock_err_ms": None}
@@ -64,12 +64,12 @@ class TestLastStop:
         assert begin_run(journal, "aaaa0000") == "killed"
 
 
-class Crew(msgspec.Struct):
+class Aboard(msgspec.Struct):
     crew: list[str]
 
 
 def crew(memory):
-    noted = memory.notes.recall("crew", Crew)
+    noted = memory.notes.recall("crew", Aboard)
     return noted and noted.crew
 
 
@@ -115,6 +115,11 @@ class TestRecall:
             journal.append("event", encode_record(Alarm(**HEAD, alarm="sos", what="")))
             journal.append("event", b'{"kind":"of tomorrow"}')
         assert [c.badge for c in recall(journal, "clean").recent] == badges
+
+    def test_a_recent_sign_on_is_among_them(self, journal):
+        crew = Crew(**HEAD, badge="04a1b2c3", person="p-1", action="on")
+        journal.append("event", encode_record(crew))
+        assert recall(journal, "killed").recent == (crew,)
 
     def test_what_was_lost_is_told_of(self, tmp_path):
         path = tmp_path / "other.db"

@@ -109,6 +109,17 @@ def test_after_a_restart_the_last_tap_of_this_boot_still_counts(make_unit, check
     assert restarted.kept(Checkin) == []
 
 
+def test_after_a_restart_the_same_card_does_not_sign_off_again(make_unit, vehicle):
+    vehicle.tap(at_ms=10_000)
+    (recorded,) = vehicle.kept(Crew)
+    held = ConfigMessage(1, "v-1", 1, UnitConfig(badges=[Badge(recorded.badge, recorded.person)]))
+    saved = {"crew": {"crew": [recorded.person]}}
+    restarted = make_unit("vehicle", recent=(recorded,), config=held, saved=saved)
+    restarted.tap(at_ms=15_000)
+    assert restarted.signals == ["duplicate"]
+    assert restarted.kept(Crew) == []
+
+
 def test_a_tap_of_another_boot_counts_for_nothing(make_unit, checkpoint):
     checkpoint.tap(at_ms=10_000)
     (recorded,) = checkpoint.kept(Checkin)
