@@ -15,6 +15,7 @@ from device.link.mqtt import Broker, MqttLink
 from device.selftest.ears import Ears
 from device.selftest.finding import Finding
 from hardware.board.readings import Board
+from hardware.modem.mmcli import Mmcli
 from wire import codec
 from wire.live import State
 from wire.words import Words
@@ -118,6 +119,27 @@ def try_temperature(folder: Path) -> Finding:
         "warning",
         what,
         Words("加散热片，避免阳光直射机箱", "add a heat sink; keep the box out of the sun"),
+    )
+
+
+def try_modem(config: DeviceConfig) -> Iterator[Finding]:
+    """Whether the modem is there, has a SIM and a network."""
+    if config.modem is None:
+        return
+    seen = Mmcli(config.modem.command).read()
+    if seen.word == "ok":
+        signal = "" if seen.signal_dbm is None else f" {seen.signal_dbm:.0f} dBm"
+        what = f"{seen.operator or '?'} {seen.technology or ''}{signal}"
+        yield Finding("modem", "ok", Words(what, what))
+        return
+    yield Finding(
+        "modem",
+        "fault",
+        Words(f"调制解调器：{seen.word}", seen.word),
+        Words(
+            "检查 USB 与供电、SIM 卡及其 PIN、天线；mmcli -L 应列出它",
+            "check its USB and supply, SIM and PIN, antenna; `mmcli -L` should list it",
+        ),
     )
 
 

@@ -11,7 +11,13 @@ from device.parts import Parts
 from device.selftest.camera import try_camera, try_photos
 from device.selftest.ears import Ears
 from device.selftest.finding import SIGNS, Finding, fit
-from device.selftest.machine import try_brokers, try_clock, try_journal, try_temperature
+from device.selftest.machine import (
+    try_brokers,
+    try_clock,
+    try_journal,
+    try_modem,
+    try_temperature,
+)
 from device.selftest.parts import TRIALS, UNREADABLE, try_baud
 from device.selftest.person import Person
 from wire.words import Language, Words
@@ -48,6 +54,7 @@ def _findings(path: Path, config: DeviceConfig, person: Person) -> Iterator[Find
     yield try_temperature(path.parent)
     yield from try_photos(path, config)
     yield from _parts(path, config, person)
+    yield from try_modem(config)
     yield from try_brokers(config)
 
 

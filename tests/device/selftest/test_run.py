@@ -148,6 +148,19 @@ class TestUnattended:
         _, found = run(unit(broker.port, parts, "vehicle"))
         assert found["ignition"]["verdict"] == "warning"
 
+    @pytest.mark.parametrize(
+        ("listed", "said"),
+        [("echo '{\"modem-list\":[]}'", "no modem"), ("exit 1", "mmcli: "), ("echo ?", "mmcli: ")],
+    )
+    def test_a_modem_that_is_not_there(self, unit, run, broker, tmp_path, listed, said):
+        mmcli = tmp_path / "mmcli"
+        mmcli.write_text(f"#!/bin/sh\n{listed}\n", "ascii")
+        mmcli.chmod(0o755)
+        code, found = run(unit(broker.port, f'[modem]\ncommand = "{mmcli}"\n'))
+        assert (code, found["modem"]["verdict"]) == (1, "fault")
+        assert found["modem"]["what"].startswith(said)
+        assert "SIM" in found["modem"]["remedy"]
+
     def test_nothing_is_left_behind(self, unit, run, broker, tmp_path):
         path = unit(broker.port, "")
         run(path)
