@@ -7,6 +7,7 @@ played: LRP, EV2NonFirst, and the pace of 91AD (here it stays until the key is c
 import hmac
 import os
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -48,7 +49,7 @@ def key_crc(key: bytes) -> bytes:
     return (zlib.crc32(key) ^ 0xFFFFFFFF).to_bytes(4, "little")
 
 
-class SecureCard:
+class SecureCard(ABC):
     """The common part. `draw` gives the card's random numbers; tests put published ones there."""
 
     def __init__(self, uid: bytes, keys: list[bytes], draw: Draw = os.urandom) -> None:
@@ -98,9 +99,9 @@ class SecureCard:
             return self._frame(self.version())
         return self._command(ins, body)
 
+    @abstractmethod
     def version(self) -> list[bytes]:
         """The three frames of GetVersion."""
-        raise NotImplementedError
 
     def _frame(self, frames: list[bytes]) -> bytes:
         if not frames:
