@@ -245,3 +245,58 @@ orders = Table(
     Column("expires_ms", BigInteger, nullable=False),
 )
 """Orders as they were given; what became of them stands in the units' own records."""
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("serial", String(32), primary_key=True),
+    Column("kid", String(16), index=True),
+    Column("unit", String(32), nullable=False, index=True),
+    Column("der", LargeBinary),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+    Column("why", Text),
+)
+"""Every certificate of the site that was made here or seen, for ever, so that old batches stay verifiable.
+
+`serial`: 32 hex digits, which sort by issue. `kid` names an Ed25519 key; None for a server's or a login's
+(P-256). `unit` is the common name: a unit's, `gw`, or a broker's host. `first_ms`: made, or first seen.
+`revoked_ms`, `why`: out since then. A row without `der` (its `unit` is empty) is a revocation that is known
+from the authority's list alone, after the store was put back from an old copy.
+"""
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("unit", String(32), nullable=False, index=True),
+    Column("csr", Text, nullable=False),
+    Column("kid", String(16)),
+    Column("proof", String(64)),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("why", Text),
+    Column("cert", LargeBinary),
+    Column("done_ms", BigInteger),
+)
+"""Signing requests of units: ingest adds one as `waiting`, the authority makes it `signed` or `refused`.
+
+`id`: SHA-256 (hex) of the message's JSON, so that a repeated one is the same. `csr`: PEM. `kid`: the unit's
+key whose signature ingest has checked (a renewal), else None, and `proof` that of a one-time code. `cert`: DER.
+"""
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("unit", String(32), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("password", Text, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger),
+)
+"""One-time codes with which a unit without a valid certificate gets one; the code itself is not kept.
+
+`key`: what a `proof` is checked with, and `password` the broker's, each a hash of the code of its own.
+"""
