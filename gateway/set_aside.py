@@ -105,12 +105,14 @@ def quarantine_show(args: argparse.Namespace) -> int:
 def quarantine_retry(args: argparse.Namespace) -> int:
     """Tries payloads again. 1 if any is still refused."""
     from gateway.retry import again, listed, one
+    from gateway.unit_keys import site_keys
 
     refused = 0
-    with opened(args) as (_, store):
+    with opened(args) as (config, store):
+        card_keys = site_keys(config.cards)
         chosen = listed(store) if args.sha256 is None else [one(store, args.sha256)]
         for row in chosen:
-            why = again(store, row)
+            why = again(store, row, card_keys)
             refused += why is not None
             print_rows(args, [{"sha256": row.sha256, "taken": why is None, "why": why}])
     return 1 if refused else 0

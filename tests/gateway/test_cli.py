@@ -13,8 +13,12 @@ from gateway import cli
 from gateway.config import load
 from gateway.ingest.intake import LIVE_EVERY_MS, Message
 from gateway.site import lay_out
+from gateway.store.schema import quarantine
+from tests.sun import sun_url
+from wire.cards.keyfile import write_keys
+from wire.cards.keys import card_keys
 from wire.live import LiveFix
-from wire.records import Clock, Track
+from wire.records import Checkin, Clock, Track
 
 LOG = "e" * 16
 LANGUAGES = pytest.mark.parametrize("language", ["zh", "en"])
@@ -313,6 +317,22 @@ def test_quarantine_shows_bytes_in_hex(xk, there, config):
     there.take(Message("xk/v1/cp-01/up/log/event", b"\xff\x00"))
     _, out, _ = xk("quarantine", "show", "--config", config, "--json", "")
     assert lines(out)[0]["hex"] == "ff00"
+
+
+def test_quarantine_retry_has_the_sites_card_keys(xk, there, config, unit_log):
+    master = write_keys(config.parent / "card-keys.toml").master
+    with config.open("a", encoding="utf-8") as file:
+        file.write('[cards]\nkeys = "card-keys.toml"\n')
+    card = "04de5f1eacc040"
+    log = unit_log().add(
+        Checkin, badge=card, person="p", place="pl", method="nfc", proof="sun", result="accepted",
+        sun=sun_url(card_keys(master, card).file, card, 5), sun_counter=5,
+    )  # fmt: skip
+    there.take(Message("xk/v1/cp-01/up/log/event", b"bad"))
+    with there.store.changing() as connection:
+        connection.execute(quarantine.update().values(payload=log.payload()))
+    assert xk("quarantine", "retry", "--config", config)[0] == 0
+    assert [row["mark"] for row in there.table("records") if row["unit"] == "cp-01"] == [None]
 
 
 def test_quarantine_retry_of_nothing_is_fine(xk, site, config):

@@ -6,8 +6,14 @@ from gateway.ingest.intake import Message
 from gateway.ingest.quarantine import KEPT_BYTES
 from gateway.retry import again, listed, one
 from gateway.store.schema import quarantine
+from tests.sun import sun_url
+from wire.cards.keyfile import SiteKeys
+from wire.cards.keys import card_keys
+from wire.records import Checkin
 from wire.words import Fault
 
+KEYS = SiteKeys(bytes(range(16)))
+CARD = "04de5f1eacc040"
 TOPIC = "xk/v1/cp-01/up/log/event"
 
 
@@ -31,7 +37,7 @@ def test_one_is_found_by_the_beginning_of_its_hash(bench):
 def test_what_is_still_wrong_stays_with_the_reason(any_bench):
     any_bench.take(Message(TOPIC, b"bad"))
     (row,) = listed(any_bench.store)
-    assert again(any_bench.store, row) == "starts with neither { nor 0x78 (zlib)"
+    assert again(any_bench.store, row, None) == "starts with neither { nor 0x78 (zlib)"
     (held,) = listed(any_bench.store)
     assert held.times == 2
 
@@ -42,7 +48,7 @@ def test_what_can_be_taken_now_is_taken_and_out(any_bench, unit_log):
     with any_bench.store.changing() as connection:
         connection.execute(quarantine.update().values(payload=log.payload()))
     (row,) = listed(any_bench.store)
-    assert again(any_bench.store, row) is None
+    assert again(any_bench.store, row, None) is None
     assert listed(any_bench.store) == []
     assert any_bench.kept() == log.raws
 
@@ -50,5 +56,22 @@ def test_what_can_be_taken_now_is_taken_and_out(any_bench, unit_log):
 def test_what_was_kept_in_part_cannot_be_tried(bench):
     bench.take(Message(TOPIC, b"x" * (KEPT_BYTES + 1)))
     (row,) = listed(bench.store)
-    assert again(bench.store, row) == f"only its first {KEPT_BYTES} bytes were kept"
+    assert again(bench.store, row, None) == f"only its first {KEPT_BYTES} bytes were kept"
     assert listed(bench.store)[0].times == 1
+
+
+@pytest.mark.parametrize(("key", "alarms"), [("file", 0), ("auth", 1)])
+def test_sun_messages_are_judged_as_ingest_judges_them(bench, unit_log, key, alarms):
+    url = sun_url(getattr(card_keys(KEYS.master, CARD), key), CARD, 5)
+    log = unit_log().add(
+        Checkin, badge=CARD, person="p", place="pl", method="nfc", proof="sun", result="accepted",
+        sun=url, sun_counter=5,
+    )  # fmt: skip
+    bench.take(Message(TOPIC, b"bad"))
+    with bench.store.changing() as connection:
+        connection.execute(quarantine.update().values(payload=log.payload()))
+    (row,) = listed(bench.store)
+    assert again(bench.store, row, KEYS) is None
+    assert len([what for what in bench.alarms() if "SUN message" in what]) == alarms
+    (kept,) = [row for row in bench.table("records") if row["unit"] == "cp-01"]
+    assert kept["mark"] == ("SUN message does not hold" if alarms else None)
