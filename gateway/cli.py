@@ -205,8 +205,10 @@ def config_push(args: argparse.Namespace) -> int:
 
     with opened(args) as (config, store):
         wanted = read_unit_file(args.file, config.zone(), duty_table(config.duty))
-        wanted = with_card_keys(store, args.unit, wanted, read_cards(args.file), config.cards)
-        version = push(store, args.unit, wanted, NoKeys())
+        wanted, sealed = with_card_keys(
+            store, args.unit, wanted, read_cards(args.file), config.cards
+        )
+        version = push(store, args.unit, wanted, NoKeys(), sealed)
     if args.json:
         return print_rows(args, [{"unit": args.unit, "version": version}])
     said = Words(
@@ -227,13 +229,17 @@ def unit_key_set(args: argparse.Namespace) -> int:
 
 
 def config_show(args: argparse.Namespace) -> int:
-    """Prints the newest version, and which one the unit says it uses."""
+    """Prints the newest version, and which one the unit says it uses; for people, what the seal holds."""
     from gateway.lookup import unit_rows
+    from gateway.show import sealed_words
     from gateway.unit_config import newest
+    from gateway.unit_keys import seal_of, unit_key
 
     with opened(args) as (_, store):
         message = newest(store, args.unit)
         used = {row.unit: row.config for row in unit_rows(store, 0)}.get(args.unit)
+        sealed = seal_of(store, args.unit, message.version) if message else None
+        present = unit_key(store, args.unit)
     if message is None:
         raise Fault(
             f"还没有给 {args.unit} 发布过配置；用 config push 发布",
@@ -242,5 +248,8 @@ def config_show(args: argparse.Namespace) -> int:
     row = {"unit": args.unit, "version": message.version, "in_use": used, "config": message.config}
     if args.json:
         return print_rows(args, [row])
-    print(json.dumps(msgspec.to_builtins(row), indent=2, ensure_ascii=False))
+    shown = msgspec.to_builtins(row)
+    if message.config.card_keys is not None:
+        shown["config"]["card_keys"] = sealed_words(sealed, present).say(args.language)
+    print(json.dumps(shown, indent=2, ensure_ascii=False))
     return 0

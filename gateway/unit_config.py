@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from gateway.store.open import Store
-from gateway.store.schema import configs
+from gateway.store.schema import configs, seals
+from gateway.unit_keys import Seal
 from wire import codec, topics
 from wire.batch import BadPayload
 from wire.cards.ring import Card
@@ -173,8 +174,10 @@ def _utc_ms(moment: datetime | None, zone: ZoneInfo) -> int | None:
     return int(aware.timestamp() * 1000)
 
 
-def push(store: Store, unit: str, config: UnitConfig, signer: Signer) -> int:
-    """Keeps `config` as the newest of `unit`; returns its version.
+def push(
+    store: Store, unit: str, config: UnitConfig, signer: Signer, sealed: Seal | None = None
+) -> int:
+    """Keeps `config` as the newest of `unit`, and what is `sealed` in it; returns its version.
 
     Raises `Fault` for no unit's name, and for what a unit would not take.
     """
@@ -191,6 +194,9 @@ def push(store: Store, unit: str, config: UnitConfig, signer: Signer) -> int:
         now_ms = time.time_ns() // 1_000_000
         row = {"unit": unit, "version": version, "body": body}
         connection.execute(configs.insert().values(**row, pushed_ms=now_ms))
+        if sealed:
+            told = {"cards": sealed.cards, "public": sealed.public}
+            connection.execute(seals.insert().values(unit=unit, version=version, **told))
     return version
 
 

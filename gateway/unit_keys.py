@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import sqlalchemy as sa
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.config import CardsSection
 from gateway.store.open import Store
-from gateway.store.schema import unit_keys
+from gateway.store.schema import seals, unit_keys
 from gateway.store.upsert import upsert
 from wire import topics
 from wire.cards.keyfile import SiteKeys, read_keys
@@ -17,6 +18,13 @@ from wire.cards.ring import PURPOSE, Card, encode, ring
 from wire.orders import UnitConfig
 from wire.seal import seal
 from wire.words import Fault
+
+
+class Seal(Struct, frozen=True):
+    """What is sealed in a configuration: the keys of so many `cards`, to this `public` key (hex)."""
+
+    cards: int
+    public: str
 
 
 def site_keys(section: CardsSection) -> SiteKeys | None:
@@ -51,16 +59,16 @@ def with_card_keys(
     config: UnitConfig,
     cards: Iterable[tuple[str, Card]],
     section: CardsSection,
-) -> UnitConfig:
-    """`config` with the keys that `unit` needs for `cards` (UID, family), sealed to it.
+) -> tuple[UnitConfig, Seal | None]:
+    """`config` with the keys that `unit` needs for `cards` (UID, family), sealed to it, and what is sealed.
 
-    Left as it is where none is needed. Raises `Fault` where site key or unit key are wanting.
+    Left as it is, and None, where none is needed. Raises `Fault` where site key or unit key are wanting.
     """
     now_ms = time.time_ns() // 1_000_000
     live = {b.uid for b in config.badges if not b.revoked and (b.valid_to_ms or now_ms) >= now_ms}
     needed = [(uid, card) for uid, card in cards if card != "uid" and uid in live]
     if not needed:
-        return config
+        return config, None
     master = read_keys(_key_file(section)).master
     try:
         keys = ring(master, needed, config.least_proof, section.sealed_picc)
@@ -69,8 +77,19 @@ def with_card_keys(
             f"[[badge]] card：能证明自身的卡 UID 为 7 字节（{exc}）",
             f"[[badge]] card: a card that proves itself has a UID of 7 bytes ({exc})",
         ) from exc
-    sealed = seal(encode(keys), _public(store, unit), unit, PURPOSE)
-    return replace(config, card_keys=sealed)
+    public = _public(store, unit)
+    sealed = seal(encode(keys), public, unit, PURPOSE)
+    return replace(config, card_keys=sealed), Seal(len(needed), public)
+
+
+def seal_of(store: Store, unit: str, version: int) -> Seal | None:
+    """What is sealed in this configuration; None where nothing is, or it is not known."""
+    query = sa.select(seals.c.cards, seals.c.public).where(
+        seals.c.unit == unit, seals.c.version == version
+    )
+    with store.reading() as connection:
+        row = connection.execute(query).first()
+    return Seal(row.cards, row.public) if row else None
 
 
 def _key_file(section: CardsSection) -> Path:

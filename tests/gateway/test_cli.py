@@ -19,6 +19,7 @@ from wire.cards.keyfile import write_keys
 from wire.cards.keys import card_keys
 from wire.live import LiveFix
 from wire.records import Checkin, Clock, Track
+from wire.seal import public_of, unseal
 
 LOG = "e" * 16
 LANGUAGES = pytest.mark.parametrize("language", ["zh", "en"])
@@ -268,6 +269,26 @@ def test_config_show(xk, site, config, there, state, language):
     _, out, _ = xk(*show, language=language)
     assert json.loads(out) == {**row, "in_use": 1}
     assert "东门" in out
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "keys of 1 card(s), sealed to {}"), ("zh", "1 张卡的密钥，密封给 {}")],
+)
+def test_config_show_says_what_is_sealed_and_json_gives_it(xk, site, config, language, said):
+    write_keys(site / "card-keys.toml")
+    with config.open("a", encoding="utf-8") as file:
+        file.write('[cards]\nkeys = "card-keys.toml"\n')
+    public = public_of(bytes(range(32)))
+    xk("unit-key", "set", "--config", config, "--unit", "cp-01", public)
+    roster = site / "roster.toml"
+    roster.write_text('[[badge]]\nuid = "04de5f1eacc040"\nperson = "p"\ncard = "desfire"\n')
+    xk("config", "push", "--config", config, "--unit", "cp-01", roster)
+    show = ("config", "show", "--config", config, "--unit", "cp-01")
+    shown = json.loads(xk(*show, language=language)[1])
+    assert shown["config"]["card_keys"] == said.format(public[:16])
+    (exact,) = lines(xk(*show, "--json", language=language)[1])
+    assert unseal(exact["config"]["card_keys"], bytes(range(32)), "cp-01", "card keys")
 
 
 # What was set aside

@@ -7,8 +7,10 @@ import pytest
 from device.cards import CardCiphers
 from device.own_key import own_key
 from gateway.config import CardsSection
-from gateway.unit_keys import set_unit_key, unit_key, with_card_keys
+from gateway.unit_config import push
+from gateway.unit_keys import Seal, seal_of, set_unit_key, unit_key, with_card_keys
 from wire.cards.keyfile import write_keys
+from wire.chain import NoKeys
 from wire.orders import Badge, UnitConfig
 from wire.seal import public_of
 from wire.words import Fault
@@ -34,13 +36,23 @@ def ciphers(tmp_path, store):
 
 
 def test_the_unit_opens_what_was_sealed_for_it(store, section, ciphers):
-    sealed = with_card_keys(store, "cp-1", CONFIG, CARDS, section)
+    sealed, _ = with_card_keys(store, "cp-1", CONFIG, CARDS, section)
     keys = ciphers.open(sealed.card_keys)
     assert (set(keys.sun), set(keys.desfire), set(keys.ev2)) == ({TAG}, {FIRE}, set())
 
 
+def test_what_is_sealed_is_noted_with_the_version(store, section, ciphers):
+    config, sealed = with_card_keys(store, "cp-1", CONFIG, CARDS, section)
+    assert sealed == Seal(2, unit_key(store, "cp-1"))
+    versions = [
+        push(store, "cp-1", CONFIG, NoKeys()),
+        push(store, "cp-1", config, NoKeys(), sealed),
+    ]
+    assert [seal_of(store, "cp-1", version) for version in versions] == [None, sealed]
+
+
 def test_neither_the_master_nor_a_key_stands_in_the_configuration_in_clear(store, section, ciphers):
-    sealed = with_card_keys(store, "cp-1", CONFIG, CARDS, section)
+    sealed, _ = with_card_keys(store, "cp-1", CONFIG, CARDS, section)
     keys = ciphers.open(sealed.card_keys)
     said = repr(sealed)
     master = Path(section.keys).read_text("utf-8").split('"')[1]
@@ -49,7 +61,7 @@ def test_neither_the_master_nor_a_key_stands_in_the_configuration_in_clear(store
 
 
 def test_another_unit_opens_nothing(store, section, ciphers, tmp_path):
-    sealed = with_card_keys(store, "cp-1", CONFIG, CARDS, section)
+    sealed, _ = with_card_keys(store, "cp-1", CONFIG, CARDS, section)
     for name, key in (("cp-2", "unit.key"), ("cp-1", "other.key")):
         with pytest.raises(Fault, match="cannot be opened"):
             CardCiphers(name, tmp_path / key).open(sealed.card_keys)
@@ -57,7 +69,7 @@ def test_another_unit_opens_nothing(store, section, ciphers, tmp_path):
 
 def test_a_roster_of_plain_cards_needs_neither_key(store):
     plain = [(uid, "uid") for uid, _ in CARDS]
-    assert with_card_keys(store, "cp-1", CONFIG, plain, CardsSection()) == CONFIG
+    assert with_card_keys(store, "cp-1", CONFIG, plain, CardsSection()) == (CONFIG, None)
 
 
 def test_what_is_wanting_is_said(store, section):
