@@ -280,9 +280,7 @@ requests = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("unit", String(32), nullable=False, index=True),
-    Column("csr", Text, nullable=False),
-    Column("kid", String(16)),
-    Column("proof", String(64)),
+    Column("message", LargeBinary, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("state", String(8), nullable=False),
     Column("why", Text),
@@ -291,8 +289,8 @@ requests = Table(
 )
 """Signing requests of units: ingest adds one as `waiting`, the authority makes it `signed` or `refused`.
 
-`id`: SHA-256 (hex) of the message's JSON, so that a repeated one is the same. `csr`: PEM. `kid`: the unit's
-key whose signature ingest has checked (a renewal), else None, and `proof` that of a one-time code. `cert`: DER.
+`message`: the JSON of `up/csr` as it came, signature included, which the authority checks itself: it trusts no
+process that hears the network. `id`: its SHA-256 (hex), so that a repeated one is the same. `cert`: DER.
 """
 
 codes = Table(
