@@ -202,7 +202,7 @@ def card_event(card: Any) -> ev.CardShown:
     if found is None:
         return ev.CardShown(card.uid, card.up_ms)
     proof: Proof = "ev2" if found.proof == "ev2" else "uid"
-    return ev.CardShown(card.uid, card.up_ms, proof, found.sun)
+    return ev.CardShown(card.uid, card.up_ms, proof, found.sun, found.forged)
 
 
 def fix_event(fix: Any) -> ev.Fix:

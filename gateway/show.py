@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from gateway.forward.events import rfc3339
 from gateway.lookup import UnitRow
-from gateway.unit_keys import Seal
+from gateway.unit_keys import SealedKeys
 from wire.batch import decode_record
 from wire.duties import DutyKind
 from wire.live import Health, ModemHealth
@@ -28,7 +28,7 @@ def utc(at_s: float, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(at_s, zone).isoformat(sep=" ", timespec="seconds")
 
 
-def sealed_words(sealed: Seal | None, present: str | None) -> Words:
+def sealed_words(sealed: SealedKeys | None, present: str | None) -> Words:
     """What the sealed text of card keys is; `present`: the unit's public key now, None where none is set.
 
     `sealed` None: it was pushed by a version that did not note it.

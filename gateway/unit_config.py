@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from gateway.store.open import Store
 from gateway.store.schema import configs, seals
-from gateway.unit_keys import Seal
+from gateway.unit_keys import SealedKeys
 from wire import codec, topics
 from wire.batch import BadPayload
 from wire.cards.ring import Card
@@ -175,7 +175,7 @@ def _utc_ms(moment: datetime | None, zone: ZoneInfo) -> int | None:
 
 
 def push(
-    store: Store, unit: str, config: UnitConfig, signer: Signer, sealed: Seal | None = None
+    store: Store, unit: str, config: UnitConfig, signer: Signer, sealed: SealedKeys | None = None
 ) -> int:
     """Keeps `config` as the newest of `unit`, and what is `sealed` in it; returns its version.
 

@@ -20,7 +20,7 @@ from wire.seal import seal
 from wire.words import Fault
 
 
-class Seal(Struct, frozen=True):
+class SealedKeys(Struct, frozen=True):
     """What is sealed in a configuration: the keys of so many `cards`, to this `public` key (hex)."""
 
     cards: int
@@ -59,7 +59,7 @@ def with_card_keys(
     config: UnitConfig,
     cards: Iterable[tuple[str, Card]],
     section: CardsSection,
-) -> tuple[UnitConfig, Seal | None]:
+) -> tuple[UnitConfig, SealedKeys | None]:
     """`config` with the keys that `unit` needs for `cards` (UID, family), sealed to it, and what is sealed.
 
     Left as it is, and None, where none is needed. Raises `Fault` where site key or unit key are wanting.
@@ -79,17 +79,17 @@ def with_card_keys(
         ) from exc
     public = _public(store, unit)
     sealed = seal(encode(keys), public, unit, PURPOSE)
-    return replace(config, card_keys=sealed), Seal(len(needed), public)
+    return replace(config, card_keys=sealed), SealedKeys(len(needed), public)
 
 
-def seal_of(store: Store, unit: str, version: int) -> Seal | None:
+def seal_of(store: Store, unit: str, version: int) -> SealedKeys | None:
     """What is sealed in this configuration; None where nothing is, or it is not known."""
     query = sa.select(seals.c.cards, seals.c.public).where(
         seals.c.unit == unit, seals.c.version == version
     )
     with store.reading() as connection:
         row = connection.execute(query).first()
-    return Seal(row.cards, row.public) if row else None
+    return SealedKeys(row.cards, row.public) if row else None
 
 
 def _key_file(section: CardsSection) -> Path:

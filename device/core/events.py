@@ -26,12 +26,14 @@ class CardShown(Struct, frozen=True):
     """A card came into the reader's field; `uid` in lower-case hex.
 
     `proof`: `ev2` where the reader authenticated it, else `uid`; `sun`: the SUN message that it gave, unjudged.
+    `forged`: it was asked to prove itself by its key, and answered with another.
     """
 
     uid: str
     up_ms: int
     proof: Proof = "uid"
     sun: str | None = None
+    forged: bool = False
 
 
 class PartSpoke(Struct, frozen=True):

@@ -67,6 +67,8 @@ class Proofs:
 
     def judge(self, card: CardShown) -> Proven:
         """What `card` proved, against what is demanded here."""
+        if card.forged:
+            return Proven("uid", card.sun, fault="forged")
         proven = self._sun(card) if card.sun and card.proof != "ev2" else Proven(card.proof)
         if proven.fault or LEAST.index(_rank(proven.proof)) >= LEAST.index(self._least):
             return proven

@@ -1,5 +1,7 @@
 """SUN messages checked again, over all units: what is told of one that does not hold or was used before.
 
+Of a card that a unit found forged by itself (it answered an authentication with a wrong key) it is told too.
+
 Arrival says nothing of order: a unit may bring its backlog weeks later, with counters lower than others
 brought. A lower counter that nobody used is no replay. The same counter in two records is; so is one
 that was used later, by trusted clocks or by one log's own order, than a higher one of the same card.
@@ -53,21 +55,27 @@ class SunWatch:
         self, connection: Connection, record: Checkin | Crew, used: Used, now_ms: int, tell: Tell
     ) -> None:
         """Notes that `used` used its counter; `tell` (unit, what) is called once for each case."""
-        if record.sun is None or self._keys is None:
-            return
+        case, what = self._case(connection, record, used, now_ms)
+        if case and _is_new(connection, case, now_ms):
+            tell(used.unit, f"{what}: record {used}")
+
+    def _case(
+        self, connection: Connection, record: Checkin | Crew, used: Used, now_ms: int
+    ) -> tuple[str, str]:
+        """What is to be told, and under which name it is told once; twice "" where nothing is."""
         card, counter = record.badge, self._counter(record)
-        if counter is None:
-            case = f"forged {card} {used.unit} {now_ms // DAY_MS}"
-            what = (
-                f"the SUN message of card {card} does not hold (or [cards] keys are another site's)"
-            )
-        else:
+        forged = f"forged {card} {used.unit} {now_ms // DAY_MS}"
+        if counter is not None:
             first = _used(connection, card, counter)
             if first is None:
                 _note(connection, card, counter, used)
-            case, what = self._found(connection, card, counter, used, first)
-        if case and _is_new(connection, case, now_ms):
-            tell(used.unit, f"{what}: record {used}")
+            return self._found(connection, card, counter, used, first)
+        if record.sun is not None and self._keys is not None:
+            what = "does not hold (or [cards] keys are another site's)"
+            return forged, f"the SUN message of card {card} {what}"
+        if record.result == "forged":
+            return forged, f"card {card} did not have its key (or it was never personalised)"
+        return "", ""
 
     def _counter(self, record: Checkin | Crew) -> int | None:
         """The counter that the message proves; None where it does not hold, or cannot be checked."""

@@ -144,7 +144,7 @@ class Book:
         seq = head.next
         for raw, h in zip(raws, hs, strict=True):
             record = decode_record(raw)
-            if isinstance(record, Clock | Dropped | Photo) or _has_sun(record):
+            if isinstance(record, Clock | Dropped | Photo) or _is_judged(record):
                 asking.append((self._pos, record))
             self._add(key, seq, raw, h, record, mark or self._marked(record))
             self._fresh[key, seq] = h
@@ -360,6 +360,11 @@ class Book:
 
 def _has_sun(record: Record | Unreadable) -> TypeGuard[Checkin | Crew]:
     return isinstance(record, Checkin | Crew) and record.sun is not None
+
+
+def _is_judged(record: Record | Unreadable) -> TypeGuard[Checkin | Crew]:
+    """Whether it may be worth a word: it has a SUN message, or its unit found its card forged."""
+    return _has_sun(record) or (isinstance(record, Checkin | Crew) and record.result == "forged")
 
 
 def _is(table: sa.Table, key: Key) -> sa.ColumnElement[bool]:

@@ -10,6 +10,7 @@ Exchange = Callable[[bytes], bytes]
 OK = 0x9000
 DONE = 0x9100
 MORE = 0x91AF
+WRONG_KEY = 0x91AE
 
 MEANINGS = {
     0x6700: "wrong length",

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from hardware.cards import ndef, type4
-from hardware.cards.apdu import DONE, Exchange, ask, native
+from hardware.cards.apdu import DONE, WRONG_KEY, Exchange, StatusError, ask, native
 from hardware.cards.ev2 import NotGenuine
 from hardware.cards.session import authenticate
 from hardware.errors import CardRefused, HardwareError
@@ -53,12 +53,15 @@ class Evidence(Struct, frozen=True):
     """`proof` is `ev2` only where the card has shown its key; `sun` is the raw URL, not yet verified.
 
     `failed`: why a stronger proof than `proof` was tried in vain, None where none was to be tried. A
-    card for which there is a key and that gives less than `ev2` always says so here.
+    card for which there is a key and that gives less than `ev2` always says so here. `forged`: it went
+    through the authentication to its end and does not have the key, so it is not the card that it claims.
+    A card that was torn away, was too slow, or does not begin is not called so.
     """
 
     proof: Proof
     sun: str | None = None
     failed: str | None = None
+    forged: bool = False
 
 
 class _TooSlow(HardwareError):
@@ -85,26 +88,32 @@ def examine(
             "uid", failed="enrolled with a key, and it takes no commands" if key else None
         )
     bounded = _bounded(exchange, now_s)
-    failed = _ev2(bounded, key) if key else None
-    if key and failed is None:
-        return Evidence("ev2")
+    failed = None
+    if key:
+        try:
+            _ev2(bounded, key)
+            return Evidence("ev2")
+        except (CardRefused, NotGenuine, _TooSlow) as exc:
+            failed = f"not proven by its key: {exc}"
+            if _is_forged(exc):
+                return Evidence("uid", failed=failed, forged=True)
     try:
         return Evidence("sun", ndef.url_of(type4.read_message(bounded)), failed)
     except (CardRefused, _TooSlow) as exc:
         return Evidence("uid", failed=failed or f"no SUN message: {exc}")
 
 
-def _ev2(exchange: Exchange, key: CardKey) -> str | None:
-    """None where the card has the key, else why that was not shown."""
-    try:
-        if key.application is None:
-            type4.select_application(exchange)
-        else:
-            ask(exchange, native(0x5A, key.application), "our application", DONE)
-        authenticate(exchange, key.number, key.key)
-    except (CardRefused, NotGenuine, _TooSlow) as exc:
-        return f"not proven by its key: {exc}"
-    return None
+def _ev2(exchange: Exchange, key: CardKey) -> None:
+    """Returns where the card has the key. Raises `CardRefused`, `NotGenuine`, `_TooSlow`."""
+    if key.application is None:
+        type4.select_application(exchange)
+    else:
+        ask(exchange, native(0x5A, key.application), "our application", DONE)
+    authenticate(exchange, key.number, key.key)
+
+
+def _is_forged(exc: HardwareError) -> bool:
+    return isinstance(exc, NotGenuine) or (isinstance(exc, StatusError) and exc.status == WRONG_KEY)
 
 
 def _bounded(exchange: Exchange, now_s: Callable[[], float]) -> Exchange:

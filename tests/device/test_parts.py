@@ -214,6 +214,7 @@ def test_a_fix_is_taken_over_whole():
 class Evidence(msgspec.Struct):
     proof: str
     sun: str | None = None
+    forged: bool = False
 
 
 @pytest.mark.parametrize(
@@ -223,11 +224,13 @@ class Evidence(msgspec.Struct):
         (Evidence("uid"), "uid", None),
         (Evidence("sun", "https://x.example/"), "uid", "https://x.example/"),
         (Evidence("ev2"), "ev2", None),
+        (Evidence("uid", forged=True), "uid", None),
     ],
 )
 def test_a_message_that_nobody_verified_is_no_proof_yet(evidence, proof, sun):
     card = CardArrived("04a1b2c3", 5, evidence)
-    assert card_event(card) == ev.CardShown("04a1b2c3", 5, proof, sun)
+    forged = evidence is not None and evidence.forged
+    assert card_event(card) == ev.CardShown("04a1b2c3", 5, proof, sun, forged)
 
 
 CHECKIN = Checkin(

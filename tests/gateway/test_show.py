@@ -7,7 +7,7 @@ from msgspec import structs
 
 from gateway.lookup import UnitRow
 from gateway.show import record_time, sealed_words, unit_line, utc
-from gateway.unit_keys import Seal
+from gateway.unit_keys import SealedKeys
 from wire.live import Health, ModemHealth
 
 ROW = UnitRow(
@@ -25,8 +25,8 @@ def test_a_moment_is_shown_in_the_sites_zone():
 @pytest.mark.parametrize(
     ("sealed", "present", "said"),
     [
-        (Seal(3, "ab" * 32), "ab" * 32, "keys of 3 card(s), sealed to abababababababab"),
-        (Seal(3, "ab" * 32), "cd" * 32, "keys of 3 card(s), sealed to abababababababab, which is not the"
+        (SealedKeys(3, "ab" * 32), "ab" * 32, "keys of 3 card(s), sealed to abababababababab"),
+        (SealedKeys(3, "ab" * 32), "cd" * 32, "keys of 3 card(s), sealed to abababababababab, which is not the"
          " unit's key now: push again"),
         (None, "ab" * 32, "card keys, sealed (of which, was not noted)"),
     ],

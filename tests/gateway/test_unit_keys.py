@@ -8,7 +8,7 @@ from device.cards import CardCiphers
 from device.own_key import own_key
 from gateway.config import CardsSection
 from gateway.unit_config import push
-from gateway.unit_keys import Seal, seal_of, set_unit_key, unit_key, with_card_keys
+from gateway.unit_keys import SealedKeys, seal_of, set_unit_key, unit_key, with_card_keys
 from wire.cards.keyfile import write_keys
 from wire.chain import NoKeys
 from wire.orders import Badge, UnitConfig
@@ -43,7 +43,7 @@ def test_the_unit_opens_what_was_sealed_for_it(store, section, ciphers):
 
 def test_what_is_sealed_is_noted_with_the_version(store, section, ciphers):
     config, sealed = with_card_keys(store, "cp-1", CONFIG, CARDS, section)
-    assert sealed == Seal(2, unit_key(store, "cp-1"))
+    assert sealed == SealedKeys(2, unit_key(store, "cp-1"))
     versions = [
         push(store, "cp-1", CONFIG, NoKeys()),
         push(store, "cp-1", config, NoKeys(), sealed),

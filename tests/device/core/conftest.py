@@ -249,9 +249,9 @@ class Unit:
             self.fix(self.up_ms + 1000 // per_s, lat=lat, **more_now)
         return lat
 
-    def tap(self, uid="04a1b2c3", at_ms=None, proof="uid", sun=None):
+    def tap(self, uid="04a1b2c3", at_ms=None, proof="uid", sun=None, forged=False):
         self.up_ms = at_ms or self.up_ms
-        self.happen(ev.CardShown(uid, self.up_ms, proof, sun))
+        self.happen(ev.CardShown(uid, self.up_ms, proof, sun, forged))
 
     def button(self, name, pressed):
         self.happen(ev.ButtonMoved(name, pressed, self.up_ms))

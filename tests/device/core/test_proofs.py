@@ -200,6 +200,23 @@ def test_the_least_proof_of_the_place(start, least, proof, result):
     assert (last(unit).result, last(unit).proof) == (result, proof)
 
 
+@pytest.mark.parametrize("least", ["uid", "sun", "ev2"])
+def test_a_card_with_another_key_is_forged_whatever_the_place_demands(start, least):
+    unit = start(least)
+    unit.tap(EV2, forged=True, at_ms=10_000)
+    assert (last(unit).result, last(unit).proof, last(unit).person) == ("forged", "uid", "p-2")
+    unit.tap(EV2, proof="ev2", at_ms=11_000)
+    assert last(unit).result == "accepted"
+    assert unit.signals == ["refused", "stored_offline"]
+
+
+def test_nobody_signs_on_with_another_key(start):
+    car = start("ev2", role="vehicle")
+    car.tap(EV2, forged=True)
+    assert last(car, Crew).result == "forged"
+    assert "crew" not in car.journal.saved
+
+
 def test_a_sun_message_is_too_little_where_ev2_is_demanded(start):
     unit = start("ev2")
     unit.tap(SUN, sun=url(61))

@@ -31,10 +31,12 @@ def tap(unit_log):
         meta = meta_key(KEYS.master) if sealed else None
         for counter, minute in taps:
             url = sun_url(card_keys(KEYS.master, card).file, card, counter, meta)
-            given = {"sun": url, "badge": CARD, **fields}
+            given = {
+                "sun": url, "sun_counter": counter, "badge": CARD, "result": "accepted", **fields,
+            }  # fmt: skip
             made.add(
-                Checkin, person="p", place="pl", method="nfc", proof="sun", result="accepted",
-                sun_counter=counter, clock=clock, at_ms=T0 + minute * MINUTE_MS, **given,
+                Checkin, person="p", place="pl", method="nfc", proof="sun", clock=clock,
+                at_ms=T0 + minute * MINUTE_MS, **given,
             )  # fmt: skip
         return made
 
@@ -145,3 +147,19 @@ def test_with_another_sites_keys_nothing_holds_and_all_is_stored(store, bench_on
     bench.take(tap("cp-1", (5, 0)).message())
     assert "another site's" in bench.alarms()[0]
     assert len(bench.kept("cp-1")) == 1
+
+
+def test_a_card_that_its_unit_found_forged_is_told_once_a_day(any_store, bench_on, tap):
+    """By an authentication, of which the gateway sees nothing but the unit's word."""
+    bench = bench_on(any_store)
+    log = tap("cp-1", (5, 0), (6, 1), sun=None, sun_counter=None, result="forged")
+    assert bench.acked(log.message()) == {"e" * 16: 3}
+    assert marks(bench) == [None] * 2
+    (alarm,) = bench.alarms()
+    assert f"cp-1: card {CARD} did not have its key" in alarm
+
+
+def test_one_that_is_forged_by_both_words_is_told_once(bench, tap):
+    bench.take(tap("cp-1", (5, 0), sun=STRAY, result="forged").message())
+    (alarm,) = bench.alarms()
+    assert "does not hold" in alarm

@@ -41,6 +41,11 @@ def known(uid):
     return KEY
 
 
+def refusing(exchange, ins, status):
+    """The card's answers, but for this command."""
+    return lambda command: bytes.fromhex(status) if command[1] == ins else exchange(command)
+
+
 class TestHonest:
     def test_ev2(self, card):
         assert examine(card.exchange, TARGET, known) == Evidence("ev2")
@@ -88,15 +93,64 @@ class TestDishonest:
             "uid",
             "enrolled with a key, and it takes no commands",
         )
-        card.keys[3] = b"x" * 16
+        card.exchange = refusing(card.exchange, 0x71, "911c")
         found = examine(card.exchange, TARGET, known)
         assert found.proof == "sun" and "not proven by its key" in found.failed
+        assert not found.forged
+
+    @pytest.mark.parametrize("status", ["91ad", "9140", "6d00", "911c"])
+    def test_one_that_does_not_begin_is_weak_and_not_forged(self, card, status):
+        """91AD is what a genuine card says that was shown too many wrong keys."""
+        found = examine(refusing(card.exchange, 0x71, status), TARGET, known)
+        assert (found.proof, found.forged) == ("sun", False)
+
+    def test_a_desfire_without_our_application(self):
+        key = CardKey(KEYS[2], 2, b"XK1")
+        found = examine(Desfire(UID, b"XX1").exchange, TARGET, lambda uid: key)
+        assert not found.forged and "91A0" in found.failed
+
+    def test_a_key_that_is_wrong_is_a_forgery(self, card):
+        card.keys[3] = b"x" * 16
+        found = examine(card.exchange, TARGET, known)
+        assert (found.proof, found.sun, found.forged) == ("uid", None, True)
+        assert "not proven by its key" in found.failed
+
+    def test_a_card_that_takes_any_answer_is_a_forgery(self, card):
+        """It has no key to find fault with ours, and none to answer with."""
+
+        def careless(command):
+            said = card.exchange(command)
+            return bytes(32) + b"\x91\x00" if command[1] == 0xAF else said
+
+        assert examine(careless, TARGET, known).forged
+
+    @pytest.mark.parametrize("key", [KEYS[3], b"x" * 16])
+    @pytest.mark.parametrize("at", range(1, 4))
+    def test_torn_away_in_the_midst_it_is_never_forged(self, card, key, at):
+        card.keys[3] = key
+        left = iter(range(at - 1, -1, -1))
+
+        def torn(command):
+            if not next(left):
+                raise CardGone("gone")
+            return card.exchange(command)
+
+        with pytest.raises(CardGone):
+            examine(torn, TARGET, known)
+
+    def test_what_the_chip_could_not_do_is_no_forgery(self, card):
+        def broken(command):
+            if command[1] == 0xAF:
+                raise CardRefused("exchange failed", 0x14)
+            return card.exchange(command)
+
+        assert not examine(broken, TARGET, known).forged
 
     def test_a_card_that_claims_another_uid(self):
         """It has a key of its own, and not the one of the UID that it shows."""
         thief = Ntag424(UID, [b"t" * 16] * 5)
         found = examine(thief.exchange, TARGET, known)
-        assert found.proof == "uid" and "91AE" in found.failed
+        assert found.forged and "91AE" in found.failed
 
     def test_a_replayed_exchange(self, card):
         record = {}
@@ -107,7 +161,7 @@ class TestDishonest:
 
         assert examine(listening, TARGET, known).proof == "ev2"
         found = examine(lambda c: record.get(c[:2], b"\x6a\x82"), TARGET, known)
-        assert found.proof == "uid" and "not proven by its key" in found.failed
+        assert found.forged and "not proven by its key" in found.failed
 
     @pytest.mark.parametrize(
         "answer",
@@ -120,14 +174,15 @@ class TestDishonest:
             return card.exchange(command)
 
         found = examine(lying, TARGET, known)
-        assert found.proof == "sun" and found.failed
+        assert found.failed and found.forged == answer.endswith("91af")
+        assert found.proof == ("uid" if found.forged else "sun")
 
     def test_the_last_answer_of_a_wrong_length(self, card):
         def lying(command):
             said = card.exchange(command)
             return said[:-4] + said[-2:] if command[1] == 0xAF else said
 
-        assert examine(lying, TARGET, known).proof == "sun"
+        assert examine(lying, TARGET, known).forged
 
     def test_one_that_says_yes_to_everything(self):
         for word in ("9000", "9100", "91af"):
