@@ -116,12 +116,11 @@ class State(Struct, frozen=True, omit_defaults=True):
     health: Health | None = None
 
 
-class Pos(Struct, frozen=True, omit_defaults=True):
-    """The position alone, for a live map."""
+class Pos(Struct, frozen=True):
+    """The position alone, for a live map. Its time is that of receipt, less the fix's age."""
 
     v: Literal[1]
     fix: LiveFix
-    at_ms: AtMs | None = None
 
 
 class WorkerState(Struct, frozen=True):

@@ -213,14 +213,18 @@ class Dropped(Record, frozen=True, tag="dropped"):
 Column = Annotated[list[SafeInt], Meta(min_length=1, max_length=MAX_FIXES)]
 """A first value, then the differences from one fix to the next."""
 
-OptionalColumn = Annotated[list[SafeInt | None], Meta(min_length=1, max_length=MAX_FIXES)]
-"""A first value, then differences; None stands where the receiver gave no value, and is skipped."""
+OptionalColumn = Annotated[list[SafeInt | None], Meta(max_length=MAX_FIXES)]
+"""A first value, then differences; None stands where the receiver gave no value, and is skipped.
+
+Absent, or empty, where it gave none for any of the fixes.
+"""
 
 
 class Track(Record, frozen=True, tag="track"):
     """Up to 60 fixes as columns of equal length (see `wire.track` for folding and unfolding).
 
-    `t0_ms`: UTC of the first fix, or None, when `up0_ms` (CLOCK_BOOTTIME) dates it until repaired.
+    The fixes say where; `pos` is not written. `t0_ms`: UTC of the first fix, or None, when `up0_ms`
+    (CLOCK_BOOTTIME) dates it until repaired.
     """
 
     t0_ms: AtMs | None
@@ -228,10 +232,10 @@ class Track(Record, frozen=True, tag="track"):
     dt_ms: Column
     lat_e7: Column
     lon_e7: Column
-    speed_cm_s: OptionalColumn
-    course_ddeg: OptionalColumn
-    hacc_dm: OptionalColumn
-    sats: OptionalColumn
+    speed_cm_s: OptionalColumn = []
+    course_ddeg: OptionalColumn = []
+    hacc_dm: OptionalColumn = []
+    sats: OptionalColumn = []
 
 
 AnyRecord = (

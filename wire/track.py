@@ -51,10 +51,11 @@ def columns(fixes: Sequence[TrackFix]) -> dict[str, Any]:
 
 def unfold(track: Track) -> Iterator[TrackFix]:
     """The fixes of a segment. Raises `BadTrack` if its columns differ in length, or leave the Earth or our time."""
-    names = ("lat_e7", "lon_e7", "speed_cm_s", "course_ddeg", "hacc_dm", "sats")
     count = len(track.dt_ms)
-    if any(len(getattr(track, name)) != count for name in names):
-        raise BadTrack(f"columns differ in length: {[len(getattr(track, n)) for n in names]}")
+    lengths = [len(column) for column in (track.lat_e7, track.lon_e7)]
+    lengths += [len(column) or count for column in _optional(track)]
+    if any(length != count for length in lengths):
+        raise BadTrack(f"columns differ in length: {[count, *lengths]}")
     lat_e7, lon_e7, offset_ms = _unfold(track.lat_e7), _unfold(track.lon_e7), _unfold(track.dt_ms)
     start_ms = track.up0_ms if track.t0_ms is None else track.t0_ms
     if not all(0 <= start_ms + ms <= MAX_AT_MS and track.up0_ms + ms >= 0 for ms in offset_ms):
@@ -63,10 +64,10 @@ def unfold(track: Track) -> Iterator[TrackFix]:
         raise BadTrack("a latitude is beyond 90 degrees")
     if not all(abs(lon) <= 1_800_000_000 for lon in lon_e7):
         raise BadTrack("a longitude is beyond 180 degrees")
-    speed, course, hacc = (
-        _unfold_optional(column) for column in (track.speed_cm_s, track.course_ddeg, track.hacc_dm)
+    speed, course, hacc, sats = (
+        _unfold_optional(column or [None] * count) for column in _optional(track)
     )
-    for i, sats in enumerate(_unfold_optional(track.sats)):
+    for i in range(count):
         yield TrackFix(
             at_ms=None if track.t0_ms is None else track.t0_ms + offset_ms[i],
             up_ms=track.up0_ms + offset_ms[i],
@@ -75,8 +76,13 @@ def unfold(track: Track) -> Iterator[TrackFix]:
             speed_m_s=_divided(speed[i], 100),
             course_deg=_divided(course[i], 10),
             hacc_m=_divided(hacc[i], 10),
-            sats=sats,
+            sats=sats[i],
         )
+
+
+def _optional(track: Track) -> tuple[list[int | None], ...]:
+    """The columns that a receiver may leave out."""
+    return track.speed_cm_s, track.course_ddeg, track.hacc_dm, track.sats
 
 
 def _scaled(values: Iterable[float | None], by: int) -> list[int | None]:
@@ -100,6 +106,9 @@ def _unfold(column: list[int]) -> list[int]:
 
 
 def _fold_optional(values: list[int | None]) -> list[int | None]:
+    """Empty where there is no value at all: nothing is written of it then."""
+    if all(value is None for value in values):
+        return []
     folded: list[int | None] = []
     before = 0
     for value in values:

@@ -163,10 +163,10 @@ class Picture:
             health=self._whole_health(up_ms),
         )
 
-    def pos(self, up_ms: int, at_ms: int | None) -> Pos | None:
+    def pos(self, up_ms: int) -> Pos | None:
         """The position alone, None without a fresh fix."""
         live = self._live(up_ms)
-        return None if live is None else Pos(1, live, at_ms)
+        return None if live is None else Pos(1, live)
 
     def will(self, conn: int) -> bytes:
         """What the broker shall say when connection `conn` breaks."""
@@ -181,9 +181,9 @@ class Picture:
             lat=round(fix.lat, 7),
             lon=round(fix.lon, 7),
             age_ms=max(0, up_ms - fix.up_ms),
-            hacc_m=fix.hacc_m,
-            speed_m_s=fix.speed_m_s,
-            course_deg=fix.course_deg,
+            hacc_m=_rounded(fix.hacc_m, 1),
+            speed_m_s=_rounded(fix.speed_m_s, 2),
+            course_deg=_rounded(fix.course_deg, 1),
         )
 
     def _whole_health(self, up_ms: int) -> Health:
@@ -191,3 +191,8 @@ class Picture:
         return replace(
             self._health, link=self._broker or None, parts=dict(self._parts), heard_s=heard_s
         )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """No finer than a track has it: every digit more is a byte a second."""
+    return None if value is None else round(value, digits)

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from device.core.clock import ClockKeeper
 from device.core.picture import Picture
-from wire.records import Position, Record
+from wire.records import Position, Record, Track
 
 R = TypeVar("R", bound=Record)
 
@@ -16,7 +16,7 @@ class Scribe:
         self._boot, self._clock, self._picture = boot, clock, picture
 
     def write(self, kind: type[R], up_ms: int, **fields: Any) -> R:
-        """A record of `kind` about the moment `up_ms`."""
+        """A record of `kind` about the moment `up_ms`. A track's fixes say where it was."""
         stamp = self._clock.stamp(up_ms)
         return kind(
             boot=self._boot,
@@ -24,7 +24,7 @@ class Scribe:
             at_ms=stamp.at_ms,
             clock=stamp.clock,
             clock_err_ms=stamp.clock_err_ms,
-            pos=self._position(up_ms),
+            pos=None if kind is Track else self._position(up_ms),
             **fields,
         )
 
@@ -33,4 +33,5 @@ class Scribe:
         if fix is None:
             return None
         age_ms = max(0, up_ms - fix.up_ms)
-        return Position(round(fix.lat, 7), round(fix.lon, 7), fix.hacc_m, age_ms)
+        hacc_m = None if fix.hacc_m is None else round(fix.hacc_m, 1)
+        return Position(round(fix.lat, 7), round(fix.lon, 7), hacc_m, age_ms)

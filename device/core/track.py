@@ -13,7 +13,7 @@ from wire.limits import MAX_FIXES
 from wire.orders import Sampling
 from wire.track import TrackFix
 
-SEGMENT_MOVING_MS = 60_000
+SEGMENT_MOVING_MS = 120_000
 SEGMENT_REST_MS = 600_000
 EARTH_M_PER_DEG = 111_320.0
 CORNER_MIN_M_S = 1.5
@@ -83,7 +83,7 @@ class Segment:
         self._fixes.append(fix)
 
     def full(self, up_ms: int, moving: bool) -> bool:
-        """Whether it is time to close: 60 fixes, a minute of driving, ten of standing still."""
+        """Whether it is time to close: 60 fixes, two minutes of driving with stops, ten of standing still."""
         if not self._fixes:
             return False
         limit_ms = SEGMENT_MOVING_MS if moving else SEGMENT_REST_MS

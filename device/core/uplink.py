@@ -79,8 +79,7 @@ class Uplink(Desk):
         if self._delivery.hello_due(now.up_ms):
             effects.append(self._downlink.hello(self._id.boot, self._token()))
         if self._picture.pos_due(now.up_ms, self._drive.moving):
-            pos = self._picture.pos(now.up_ms, self._clock.stamp(now.up_ms).at_ms)
-            payload = msgspec.json.encode(pos)
+            payload = msgspec.json.encode(self._picture.pos(now.up_ms))
             effects.append(Publish(topics.pos(self._id.unit), payload, 0, False, self._token()))
         return effects
 

@@ -64,7 +64,7 @@ MESSAGES = [
         health=Health(cpu_c=51.2, parts={"gps": "ok"}),
     ),
     State(1, "v-1", False, "9c1b22f0", 17),
-    Pos(1, LiveFix(27.2, 111.4, 120), NOW),
+    Pos(1, LiveFix(27.2, 111.4, 120)),
     WorkerState(1, True, "store-1", NOW),
 ]
 KINDS = sorted({type(message) for message in MESSAGES}, key=lambda kind: kind.__name__)

@@ -89,6 +89,18 @@ def test_columns_are_first_values_and_differences():
     }
 
 
+def test_what_no_fix_has_is_not_written_at_all():
+    fixes = [TrackFix(T0, 1000, 27.0, 111.0), TrackFix(T0 + 1000, 2000, 27.0, 111.0)]
+    sent = msgspec.json.encode(segment(fixes))
+    for name in (b"speed_cm_s", b"course_ddeg", b"hacc_dm", b"sats"):
+        assert name not in sent
+    assert list(unfold(msgspec.json.decode(sent, type=Track))) == fixes
+
+
+def test_an_optional_column_of_nothing_but_null_says_the_same():
+    assert list(unfold(track(sats=[None, None]))) == list(unfold(track(sats=[])))
+
+
 def test_times_are_the_receivers_where_every_fix_has_one():
     known = [TrackFix(T0, 1000, 1, 1), TrackFix(T0 + 1000, 2047, 1, 1)]
     assert columns(known)["dt_ms"] == [0, 1000]
@@ -133,7 +145,7 @@ def test_the_poles_and_the_date_line_are_on_the_earth():
 
 ints = st.integers(-(2**53), 2**53) | st.integers(-(10**9), 10**9) | st.integers(-5, 5)
 plain = st.lists(ints, min_size=1, max_size=4)
-holed = st.lists(optional(ints), min_size=1, max_size=4)
+holed = st.lists(optional(ints), max_size=4)
 
 
 @given(optional(st.integers(0, MAX_AT_MS)), st.integers(0, 2**53), st.data())

@@ -9,7 +9,7 @@ from device.core import effects as ef
 from device.core import events as ev
 from device.core.station import Lost
 from wire import topics
-from wire.live import Hello, Pos, State
+from wire.live import Hello, LiveFix, Pos, State
 from wire.records import Alarm, Boot, Dropped, Track
 
 STATE, POS = topics.state("v-1"), topics.pos("v-1")
@@ -227,14 +227,21 @@ class TestPosPace:
             vehicle.fix(vehicle.up_ms + 1_000)
         assert set(gaps(vehicle, POS)) == {1_000}
 
-    def test_it_is_small_unretained_and_of_now(self, vehicle, utc0):
+    def test_it_is_small_unretained_and_of_now(self, vehicle):
         vehicle.link()
-        vehicle.fix(5_000, lat=27.24181234567, hacc_m=2.1)
+        vehicle.fix(
+            5_000,
+            lat=-27.24181234567,
+            lon=-111.47251234567,
+            hacc_m=10.8664955,
+            speed_m_s=16.6666667,
+            course_deg=271.5333333,
+        )
         (sent,) = [e for e in vehicle.effects if isinstance(e, ef.Publish) and e.topic == POS]
         assert (sent.qos, sent.retain) == (0, False)
-        assert len(sent.payload) < 200
+        assert len(sent.payload) < 120
         (_, pos) = vehicle.said(POS, Pos)[-1]
-        assert (pos.fix.lat, pos.fix.age_ms, pos.at_ms) == (27.2418123, 0, utc0 + 5_000)
+        assert pos.fix == LiveFix(-27.2418123, -111.4725123, 0, 10.9, 16.67, 271.5)
 
     def test_without_a_fresh_fix_there_is_none(self, vehicle):
         vehicle.link()

@@ -40,6 +40,17 @@ class TestMoving:
         driving.drive(10, lat=driving.lat, per_s=5)
         assert len(kept_fixes(driving)) == 10
 
+    def test_a_tunnel_does_not_close_a_segment_before_two_minutes(self, driving):
+        while not segments(driving):
+            driving.lat = driving.drive(1, lat=driving.lat)
+        driving.lat = driving.drive(20, lat=driving.lat)
+        driving.wait(60_000, step_ms=1_000)
+        driving.drive(20, lat=driving.lat + 600 / 111_320)
+        assert len(segments(driving)) == 1
+        driving.wait(21_000, step_ms=1_000)
+        fixes = segments(driving)[-1]
+        assert fixes[-1].up_ms - fixes[0].up_ms == 99_000
+
     def test_every_fix_of_a_segment_was_kept_before_and_says_the_same(self, driving):
         driving.drive(120, lat=driving.lat)
         last = segments(driving)[-1]
