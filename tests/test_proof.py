@@ -9,13 +9,14 @@ import pytest
 
 from gateway.unit_config import newest
 from hardware.cards.ntag424 import sun_template, wanted_settings
+from hardware.cards.twin import desfire
 from hardware.cards.twin.ntag424 import ATS, SAK, SENS_RES, Ntag424
 from hardware.pn532.chip import Card
 from sim.city import City, wait_for
 from sim.demo import Checkpoint
 from sim.tapper import Trace
 from wire.cards.keyfile import read_keys, write_keys
-from wire.cards.keys import card_keys
+from wire.cards.keys import AIDS, DESFIRE, NTAG424, card_keys
 
 TAG, PLAIN, DUTY = "04de5f1eacc040", "04a1b2c3d4e5f6", "04d0000000001a"
 ROSTER = f"""
@@ -102,13 +103,17 @@ repeat_s = 0
 [[badge]]
 uid = "{uid}"
 person = "p-1"
-card = "ntag424"
+card = "{card}"
 """
 
 
-def personalised(uid: str, master: bytes) -> Card:
+def personalised(uid: str, master: bytes, family: str) -> Card:
     """A card as `xunkong card personalise` leaves it: diversified keys, and a SUN message under a URL."""
-    contents = Ntag424(bytes.fromhex(uid), list(card_keys(master, uid).slots))
+    own = list(card_keys(master, uid, family).slots)
+    if family == DESFIRE:
+        fire = desfire.Desfire(bytes.fromhex(uid), AIDS[DESFIRE], own)
+        return Card(fire.uid, desfire.SENS_RES, desfire.SAK, desfire.ATS, fire)
+    contents = Ntag424(bytes.fromhex(uid), own)
     file, sdm = sun_template("https://patrol.example/t")
     contents.files[2][: len(file)] = file
     contents.settings[2] = wanted_settings(sdm)
@@ -139,20 +144,29 @@ def keyed(city: City, at: Checkpoint) -> bytes:
     return read_keys(city.folder / "card-keys.toml").master
 
 
-@pytest.mark.parametrize("least", ["sun", "ev2"])
+@pytest.mark.parametrize(
+    ("family", "least"), [(NTAG424, "sun"), (NTAG424, "ev2"), (DESFIRE, "ev2")]
+)
 def test_a_card_in_the_field_proves_itself_as_the_place_demands(
-    city: City, checkpoint: Callable[..., Checkpoint], least: str
+    city: City, checkpoint: Callable[..., Checkpoint], family: str, least: str
 ) -> None:
     at = checkpoint()
     master = keyed(city, at)
-    pushed(city, f'least_proof = "{least}"\n' + TAGGED.format(uid=TAG))
-    genuine, copied = personalised(TAG, master), personalised(TAG, bytes(16))
+    pushed(city, f'least_proof = "{least}"\n' + TAGGED.format(uid=TAG, card=family))
+    genuine, copied = (personalised(TAG, site, family) for site in (master, bytes(16)))
     for shown in (genuine, genuine, copied):
         tap(at, shown)
     assert wait_for(lambda: len(city.committed("checkin")) == 3, 60)
     records = [one["record"] for one in city.committed("checkin")]
     assert [record["result"] for record in records[:2]] == ["accepted", "accepted"]
     assert records[2]["result"] == "forged"
+    assert wait_for(
+        lambda: any(
+            alarm["record"]["alarm"] == "tamper" and TAG in alarm["record"]["what"]
+            for alarm in city.committed("alarm")
+        ),
+        60,
+    )
     assert [record["proof"] for record in records[:2]] == [least, least]
     if least == "sun":
         assert [record["sun_counter"] for record in records[:2]] == [1, 2]

@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
-from device.card import personalise as doing
 from device.card.facts import read_facts
+from device.card.personalise import carry_out, survey
 from device.card.proofs import Tried, prove
 from device.card.reader import held
 from device.card.roster import Badge, append, checked_person, is_in
+from device.card.wanted import ndef_under, wanted
 from wire.cards.keyfile import read_keys, write_keys
 from wire.commands import Commands
 from wire.words import Words
@@ -34,8 +36,8 @@ def add_commands(commands: Commands) -> None:
     new = keys.add("new", words, f"xunkong card keys new {KEYS}", new_keys)
     new.add_argument("file", type=Path, metavar="FILE", help=keys.say("新文件", "the new file"))
     words = Words(
-        "显示卡的类型、UID、网址、密钥版本和 SUN 设置",
-        "a card's type, UID, URL, key versions and SUN settings",
+        "显示卡的类型、UID、网址、密钥版本、SUN 设置或应用",
+        "a card's type, UID, URL, key versions, SUN settings or application",
     )
     _at_reader(commands, commands.add("read", words, f"xunkong card read --port {PORT}", read))
     _personalise_command(commands)
@@ -48,8 +50,9 @@ def add_commands(commands: Commands) -> None:
 
 def _personalise_command(commands: Commands) -> None:
     words = Words(
-        "把新的 NTAG 424 DNA 写成本站点某人的卡；中断后再运行即可继续",
-        "make a new NTAG 424 DNA a person's card; run it again to go on after an interruption",
+        "把新的 NTAG 424 DNA 或 DESFire EV2/EV3 写成本站点某人的卡；中断后再运行即可继续",
+        "make a new NTAG 424 DNA or DESFire EV2/EV3 a person's card; run it again to go on after an "
+        "interruption",
     )
     example = (
         f"xunkong card personalise --port {PORT} --keys {KEYS} --url https://patrol.example/t "
@@ -58,8 +61,10 @@ def _personalise_command(commands: Commands) -> None:
     parser = commands.add("personalise", words, example, personalise)
     _at_reader(commands, parser)
     _keys(commands, parser)
-    said = commands.say("卡给出的网址，不带 ?", "the URL that the card gives, without ?")
-    parser.add_argument("--url", required=True, metavar="URL", help=said)
+    said = commands.say(
+        "NTAG 424 DNA 给出的网址，不带 ?", "the URL that an NTAG 424 DNA gives, without ?"
+    )
+    parser.add_argument("--url", metavar="URL", help=said)
     said = commands.say("持卡人", "who carries it")
     parser.add_argument("--person", required=True, metavar="P", help=said)
     said = commands.say("只列出步骤，不作改动", "tell the steps and change nothing")
@@ -125,6 +130,7 @@ def read(args: argparse.Namespace) -> int:
         or none
     )
     print(f"{Words('设置', 'settings').say(args.language)}  {settings}")
+    print(f"{Words('本站点应用', 'application').say(args.language)}  {facts.application or none}")
     return 0
 
 
@@ -132,10 +138,12 @@ def personalise(args: argparse.Namespace) -> int:
     """Does what is left to be done, and tells each step. 1 where the card then does not prove itself."""
     site, person = read_keys(args.keys), checked_person(args.person)
     with held(args.port, args.wait_s, lambda: _ask(args)) as card:
-        badge = Badge(card.uid, person)
+        wish = wanted(card, site)
+        if wish.application is None:
+            wish = replace(wish, ndef=ndef_under(args.url))
+        badge = Badge(card.uid, person, wish.family)
         enrolled = args.out is not None and is_in(args.out, badge)
-        keys = doing.keys_of(card, site)
-        work = doing.survey(card.exchange, doing.wanted(site, keys, args.url))
+        work = survey(card.exchange, wish)
         _tell(
             args,
             Words(
@@ -146,8 +154,8 @@ def personalise(args: argparse.Namespace) -> int:
         )
         if args.dry_run:
             return _dry(args, work.left, enrolled)
-        doing.carry_out(work, lambda step: _did(args, step))
-        tried = prove(card, keys)
+        carry_out(work, lambda step: _did(args, step))
+        tried = prove(card, wish.keys, wish.application)
     if _told(args, card.uid, tried):
         return 1
     return _enrol(args, badge, enrolled)
@@ -169,6 +177,8 @@ def _did(args: argparse.Namespace, step: str) -> None:
 
 
 def _step(step: str) -> Words:
+    if step == "application":
+        return Words("新建本站点的应用", "make the site's application")
     if step == "ndef":
         return Words("写入 NDEF 模板", "write the NDEF template")
     if step == "settings":
@@ -192,7 +202,8 @@ def verify(args: argparse.Namespace) -> int:
     """Tries SUN and EV2. 1 where one of them does not hold."""
     site = read_keys(args.keys)
     with held(args.port, args.wait_s, lambda: _ask(args)) as card:
-        tried = prove(card, doing.keys_of(card, site))
+        wish = wanted(card, site)
+        tried = prove(card, wish.keys, wish.application)
     return _told(args, card.uid, tried)
 
 

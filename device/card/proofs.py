@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from device.card.reader import Held
 from hardware.cards import ndef, type4
+from hardware.cards.desfire import has_application
 from hardware.cards.ev2 import NotGenuine
 from hardware.cards.session import authenticate
 from hardware.errors import CardRefused
@@ -19,9 +20,13 @@ class Tried(Struct, frozen=True):
     failed: Words | None = None
 
 
-def prove(card: Held, keys: CardKeys) -> list[Tried]:
-    """SUN first, as a card gives no such message once a key is authenticated. Raises the reader's errors."""
-    return [Tried("sun", _sun(card, keys)), Tried("ev2", _ev2(card, keys))]
+def prove(card: Held, keys: CardKeys, application: bytes | None = None) -> list[Tried]:
+    """SUN first, as a card gives no such message once a key is authenticated. Raises the reader's errors.
+
+    `application`: a DESFire's, which has no SUN; None: the card is an NTAG 424 DNA.
+    """
+    sun = [] if application else [Tried("sun", _sun(card, keys))]
+    return [*sun, Tried("ev2", _ev2(card, keys, application))]
 
 
 def _sun(card: Held, keys: CardKeys) -> Words | None:
@@ -36,9 +41,12 @@ def _sun(card: Held, keys: CardKeys) -> Words | None:
     return None
 
 
-def _ev2(card: Held, keys: CardKeys) -> Words | None:
+def _ev2(card: Held, keys: CardKeys, application: bytes | None) -> Words | None:
     try:
-        type4.select_application(card.exchange)
+        if application is None:
+            type4.select_application(card.exchange)
+        elif not has_application(card.exchange, application):
+            return Words("没有本站点的应用", "it has no application of the site")
         authenticate(card.exchange, AUTH, keys.auth)
     except (CardRefused, NotGenuine) as exc:
         return Words(f"密钥 {AUTH} 不符：{exc}", f"key {AUTH} does not hold: {exc}")

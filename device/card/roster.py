@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from wire.cards.ring import Card
 from wire.toml import read_toml
 from wire.words import Fault
 
@@ -19,7 +20,7 @@ class Badge(Struct, frozen=True):
 
     uid: str
     person: str
-    card: str = "ntag424"
+    card: Card = "ntag424"
 
     def text(self) -> str:
         """As it stands in the file."""

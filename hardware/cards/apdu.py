@@ -20,6 +20,7 @@ MEANINGS = {
     0x6A86: "wrong parameters",
     0x6D00: "unknown command",
     0x6E00: "unknown class",
+    0x910E: "no memory left",
     0x911C: "unknown command",
     0x911E: "the MAC or the padding was wrong",
     0x9140: "no such key",
@@ -31,6 +32,7 @@ MEANINGS = {
     0x91AE: "the key was wrong",
     0x91BE: "beyond the end of the file",
     0x91CA: "the command before was not finished",
+    0x91DE: "there is one already",
     0x91F0: "no such file",
 }
 

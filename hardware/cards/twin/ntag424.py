@@ -111,7 +111,7 @@ class Ntag424(SecureCard):
 
     def mode_of(self, ins: int, body: bytes) -> tuple[int, Mode]:
         """By the data sheet's table 22; a file's own mode for reading and writing it."""
-        if ins in (0xF5, 0x64):
+        if ins == 0xF5:
             return 1, "mac"
         if ins in (0x51, 0x5F):
             return (0, "full") if ins == 0x51 else (1, "full")
@@ -129,10 +129,6 @@ class Ntag424(SecureCard):
         """Does a command. Raises `Refused`."""
         if ins == 0xF5:
             return self._told(header)
-        if ins == 0x64:
-            if not self.selected or header[0] >= len(self.keys):
-                raise Refused(0x9140)
-            return bytes((self.versions[header[0]],))
         if ins == 0x51:
             return self.uid
         if ins == 0x5F:

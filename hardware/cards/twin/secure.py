@@ -92,7 +92,7 @@ class SecureCard(ABC):
         ins, pending, frames = data[1], self._pending, self._frames
         self._pending, self._frames = None, []
         if ins == 0x71:
-            return self._challenge(body)
+            return self.challenge(body)
         if ins == 0xAF:
             return self._verify(pending, body) if pending else self._frame(frames)
         if ins == 0x60:
@@ -111,7 +111,8 @@ class SecureCard(ABC):
 
     # Authentication
 
-    def _challenge(self, body: bytes) -> bytes:
+    def challenge(self, body: bytes) -> bytes:
+        """The first half of an authentication. Raises `Refused`."""
         self.session = None
         if len(body) < 2 or len(body) != 2 + body[1]:
             raise Refused(0x917E)
@@ -146,13 +147,23 @@ class SecureCard(ABC):
         """How long a command's header is, and how it travels. Raises `Refused` for one unknown."""
         if ins == 0xC4:
             return 1, "full"
+        if ins == 0x64:
+            return 1, "mac"
         raise Refused(0x911C)
 
     def perform(self, ins: int, header: bytes, data: bytes) -> bytes:
         """Does a command that was found genuine; returns its answer's data. Raises `Refused`."""
-        if ins == 0xC4:
-            self._change_key(header[0], data)
+        if ins == 0x64:
+            if not self.selected or header[0] >= len(self.keys) or data:
+                raise Refused(0x9140)
+            return bytes((self.versions[header[0]],))
+        self._change_key(header[0], data)
         return b""
+
+    def may_change(self, number: int, by: int) -> bool:
+        """Whether key `number` may be changed in a session with key `by`."""
+        del number
+        return by == 0
 
     def _command(self, ins: int, body: bytes) -> bytes:
         size, mode = self.mode_of(ins, body)
@@ -192,14 +203,15 @@ class SecureCard(ABC):
 
     def _change_key(self, number: int, data: bytes) -> None:
         session = self.session
-        if session is None or session.number != 0:
+        if session is None or not self.may_change(number, session.number):
             raise Refused(0x919D)
         if number >= len(self.keys):
             raise Refused(0x9140)
-        if len(data) != (17 if number == 0 else 21):
+        own = number == session.number
+        if len(data) != (17 if own else 21):
             raise Refused(0x917E)
         new = data[:16]
-        if number:
+        if not own:
             new = bytes(a ^ b for a, b in zip(data[:16], self.keys[number], strict=True))
             if key_crc(new) != data[17:]:
                 raise Refused(0x911E)

@@ -1,7 +1,8 @@
-"""A new NTAG 424 DNA, and one that is torn away in the midst of a command."""
+"""A new NTAG 424 DNA, a new DESFire, and one that is torn away in the midst of a command."""
 
 import pytest
 
+from hardware.cards.twin.desfire import Desfire
 from hardware.cards.twin.ntag424 import ATS, SAK, SENS_RES, Ntag424
 from hardware.errors import CardGone
 from hardware.pn532.field import Card
@@ -40,6 +41,11 @@ def ntag():
 
 
 @pytest.fixture
+def fire():
+    return Desfire(bytes.fromhex(UID))
+
+
+@pytest.fixture
 def shown():
     """A card's contents as the simulated chip takes them."""
 
@@ -60,6 +66,11 @@ def state():
     """All that lasts in a card; the counter of readings is the last."""
 
     def of(card):
+        if isinstance(card, Desfire):
+            made = {
+                aid: (a.settings, a.keys[:], a.versions[:]) for aid, a in card.applications.items()
+            }
+            return [made, card.room]
         files = {number: bytes(content) for number, content in card.files.items()}
         return [list(card.keys), list(card.versions), files, dict(card.settings), card.counter]
 

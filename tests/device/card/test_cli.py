@@ -2,21 +2,28 @@
 
 import json
 import stat
+from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 import xunkong
-from device.card.personalise import survey, wanted
+from device.card.personalise import survey
+from device.card.reader import Held
+from device.card.wanted import ndef_under, wanted
 from gateway.unit_config import read_cards
+from hardware.cards.examine import CardKey, Evidence, examine
 from hardware.cards.twin import desfire
 from hardware.cards.twin.ntag424 import Ntag424
 from hardware.pn532.field import Card
 from hardware.pn532.twin import Pn532Twin
 from wire.cards.keyfile import read_keys
-from wire.cards.keys import card_keys
+from wire.cards.keys import AIDS, AUTH, DESFIRE, card_keys
+from wire.cards.ring import ring
 
 UID = "04de5f1eacc040"
 URL = "https://patrol.example/t"
+XK1 = AIDS[DESFIRE]
 STEPS = ["ndef", "settings", "key 4", "key 3", "key 2", "key 1", "key 0"]
 
 
@@ -246,7 +253,116 @@ class TestWhatIsWrong:
 def test_what_the_commands_do_is_what_the_survey_says(personalise, twin, ntag, shown, keys):
     twin.present(shown(ntag))
     personalise()
-    site = read_keys(keys)
-    own = card_keys(site.master, UID)
     ntag.activated()
-    assert survey(ntag.exchange, wanted(site, own, URL)).left == ()
+    wished = wanted(Held(UID, 0x20, ntag.exchange), read_keys(keys))
+    assert survey(ntag.exchange, replace(wished, ndef=ndef_under(URL))).left == ()
+
+
+FIRE_STEPS = ["application", "key 4", "key 3", "key 2", "key 1", "key 0"]
+
+
+class TestDesfire:
+    @pytest.fixture
+    def lying(self, twin, fire):
+        """Lays the card, or what stands before it, at the reader."""
+
+        def lay(contents=fire):
+            twin.remove()
+            twin.present(Card(fire.uid, desfire.SENS_RES, desfire.SAK, desfire.ATS, contents))
+
+        lay()
+        return lay
+
+    @pytest.fixture
+    def make(self, run, keys, tmp_path):
+        """Personalises; a DESFire gives no URL, so it needs none."""
+
+        def say(*more, lang="en"):
+            given = ("--keys", keys, "--person", "p-0042", "--out", tmp_path / "roster.toml")
+            return run("personalise", *given, *more, lang=lang)
+
+        return say
+
+    def test_a_new_card_becomes_a_persons(self, lying, make, run, fire, keys, tmp_path):
+        code, out, err = make("--json")
+        assert (code, err) == (0, "")
+        assert done(out) == [*FIRE_STEPS, "roster"]
+        assert [row["proof"] for row in lines(out) if "proof" in row] == ["ev2"]
+        own = card_keys(read_keys(keys).master, UID, "desfire")
+        assert tuple(fire.applications[XK1].keys) == own.slots
+        assert own.slots[1:] != card_keys(read_keys(keys).master, UID).slots[1:]
+        assert read_cards(tmp_path / "roster.toml") == [(UID, "desfire")]
+        assert not any(key.hex() in out.lower() for key in (*own.slots, read_keys(keys).master))
+        code, out, _ = run("verify", "--keys", keys, "--json")
+        assert (code, lines(out)) == (0, [{"uid": UID, "proof": "ev2", "failed": None}])
+        code, out, _ = make("--json")
+        assert (code, done(out)) == (0, ["roster"])
+
+    def test_the_keys_are_those_that_a_unit_is_given(self, lying, make, fire, keys):
+        make()
+        given = ring(read_keys(keys).master, [(UID, "desfire")], "ev2", True).desfire[UID]
+        fire.activated()
+        target = SimpleNamespace(uid=UID, sak=0x20)
+        found = examine(fire.exchange, target, lambda uid: CardKey(given, AUTH, XK1))
+        assert found == Evidence("ev2")
+
+    @pytest.mark.parametrize("lang", ["en", "zh"])
+    def test_what_it_is_before_and_after(self, lying, make, run, lang):
+        before = json.loads(run("read", "--json")[1])
+        assert (before["kind"], before["application"], before["key_versions"]) == (
+            "DESFire EV3",
+            None,
+            None,
+        )
+        make()
+        after = json.loads(run("read", "--json")[1])
+        assert (after["application"], after["key_versions"]) == ("0b85", [1] * 5)
+        assert "0b85" in run("read", lang=lang)[1]
+
+    @pytest.mark.parametrize(
+        ("lang", "word"),
+        [("en", "would make the site's application"), ("zh", "将新建本站点的应用")],
+    )
+    def test_a_dry_run_changes_nothing(self, lying, make, fire, state, tmp_path, lang, word):
+        before = state(fire)
+        code, out, _ = make("--dry-run", lang=lang)
+        assert code == 0 and word in out
+        assert len(out.splitlines()) == 1 + len(FIRE_STEPS) + 1
+        assert state(fire) == before and not (tmp_path / "roster.toml").exists()
+
+    @pytest.mark.parametrize("step", range(len(FIRE_STEPS)), ids=FIRE_STEPS)
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_interrupted_at_a_step_the_next_run_finishes(
+        self, lying, make, fire, tmp_path, step, lost, torn
+    ):
+        lying(torn(fire, step + 1, lost, lambda command: command[1] in (0xCA, 0xC4)))
+        code, out, err = make("--json")
+        assert code == 2 and done(out) == FIRE_STEPS[:step]
+        assert err.count("\n") == 1 and "the card left the reader" in err
+        assert not (tmp_path / "roster.toml").exists()
+        lying()
+        code, out, _ = make("--json")
+        assert code == 0 and done(out) == [*FIRE_STEPS[step + lost :], "roster"]
+        assert read_cards(tmp_path / "roster.toml") == [(UID, "desfire")]
+
+    def test_another_sites_card_is_left_as_it_is(self, lying, make, run, keys, fire, state):
+        thief = desfire.Desfire(fire.uid, XK1, [b"t" * 16] * 5)
+        lying(thief)
+        before = state(thief)
+        code, _, err = make()
+        assert code == 2 and "neither a new card's nor this key file's" in err
+        assert state(thief) == before
+        code, out, _ = run("verify", "--keys", keys)
+        assert code == 1 and "key 3 does not hold" in out
+
+    @pytest.mark.parametrize(
+        ("lang", "word"), [("en", "no application of the site"), ("zh", "没有本站点的应用")]
+    )
+    def test_a_card_that_is_not_personalised_does_not_verify(self, lying, run, keys, lang, word):
+        code, out, _ = run("verify", "--keys", keys, lang=lang)
+        assert code == 1 and word in out
+
+    def test_an_ntag_is_told_that_it_needs_a_url(self, twin, make, ntag, shown):
+        twin.present(shown(ntag))
+        code, _, err = make()
+        assert code == 2 and "--url" in err and ntag.versions == [0] * 5
