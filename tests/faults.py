@@ -340,7 +340,7 @@ FAULTS = (
             FITS,
             (
                 WHEREABOUTS,
-                "        share = self._share(min(gap_ms, GAP_MS), sight)\n",
+                "        share = worth * self._share(min(gap_ms, GAP_MS), sight)\n",
                 "        share = 1.0\n",
             ),
             (

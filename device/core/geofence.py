@@ -1,66 +1,75 @@
 """All places of a configuration and one vehicle: which were entered and left by the fixes so far. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
-from device.core.fences import FenceIndex
-from device.core.visit import Crossing, Visit
+from device.core.surroundings import Surroundings, way_m
+from device.core.visit import Crossing
 from device.core.whereabouts import Point, Sight, Whereabouts
 from wire.orders import Place
 
+PART_M = 200.0
+"""How far the way as it was told and the way gone over again may be apart at their end."""
+
 
 class Geofence:
-    """Costs per fix what the places nearby cost, however many there are."""
+    """Costs per fix what the few borders nearby cost, however many places there are."""
 
     def __init__(self) -> None:
-        self._index = FenceIndex(())
         self._whereabouts = Whereabouts()
-        self._visits: dict[str, Visit] = {}
-        self._before: Point | None = None
+        self._around = Surroundings()
+        self._told_ms: dict[str, int] = {}
 
     @property
     def inside(self) -> Mapping[str, Place]:
         """Places that were entered and not left."""
-        return {n: visit.place for n, visit in self._visits.items() if visit.state == "inside"}
+        visits = self._around.visits
+        return {n: visit.place for n, visit in visits.items() if visit.state == "inside"}
 
     def recall(self, inside: Iterable[Place]) -> None:
         """The vehicle was within these when the run before ended: no second arrival."""
-        for place in inside:
-            held = self._visits.get(place.id)
-            self._visits[place.id] = Visit(held.place if held else place, inside=True)
+        self._around.recall(inside)
 
     def configure(self, places: Iterable[Place]) -> None:
-        """Other places are in force.
-
-        One that moved is judged by its new border from the next fix on. One that is gone while the
-        vehicle is within stays watched by its old border until it is left: an arrival has its leave.
-        """
-        known = {place.id: place for place in places}
-        self._index = FenceIndex(known.values())
-        kept: dict[str, Visit] = {}
-        for name, visit in self._visits.items():
-            if name in known and visit.place == known[name]:
-                kept[name] = visit
-            elif visit.state == "inside":
-                visit.place = known.get(name, visit.place)
-                kept[name] = visit
-        self._visits = kept
+        """Other places are in force: see `Surroundings.configure`."""
+        self._around.configure(places)
 
     def offer(self, sight: Sight) -> list[Crossing]:
-        """The borders that this fix proves to have been crossed, in order of their time."""
+        """The borders that this fix proves to have been crossed, in order of their time.
+
+        When it settles a doubt, passages that were missed meanwhile come after them, each with its leave.
+        """
         found: list[Crossing] = []
         for point in self._whereabouts.offer(sight):
-            found += self._step(point)
+            found += self._around.step(point)
+        self._tell(found)
+        for passage in self._passages(self._whereabouts.look_back()):
+            if self._is_news(*passage):
+                self._tell(passage)
+                found += passage
         return found
 
-    def _step(self, here: Point) -> list[Crossing]:
-        before, self._before = self._before, here
-        near = {place.id: place for place in self._index.near(here.lat, here.lon)}
-        for name, place in near.items():
-            if name not in self._visits:
-                self._visits[name] = Visit(place)
-        found: list[Crossing] = []
-        for name, visit in list(self._visits.items()):
-            found += visit.step(before, here)
-            if name not in near and visit.idle:
-                del self._visits[name]
-        return sorted(found, key=lambda crossing: crossing.latest_ms)
+    def _tell(self, crossings: Iterable[Crossing]) -> None:
+        for crossing in crossings:
+            self._told_ms[crossing.place.id] = crossing.latest_ms
+
+    def _passages(self, way: Sequence[Point]) -> Iterator[tuple[Crossing, Crossing]]:
+        """Arrivals on a way gone over again, each with its leave."""
+        length_m = sum(way_m(a, b) for a, b in pairwise(way))
+        around = Surroundings(self._around.within(length_m + PART_M) if way else ())
+        arrived: dict[str, Crossing] = {}
+        for point in way:
+            for crossing in around.step(point):
+                name = crossing.place.id
+                if crossing.what == "arrive":
+                    arrived[name] = crossing
+                else:
+                    yield arrived.pop(name), crossing
+
+    def _is_news(self, arrive: Crossing, leave: Crossing) -> bool:
+        """Whether it began after what was told of the place, and no visit is under way there."""
+        name, began_ms = leave.place.id, arrive.earliest_ms
+        visit = self._around.visits.get(name)
+        if began_ms is None or (visit and not visit.idle):
+            return False
+        return began_ms >= self._told_ms.get(name, began_ms)

@@ -28,6 +28,10 @@ AWAY_MS = 30_000
 WEAK_M = 20.0
 """A point less certain than this, and than the place is large, is no sign of being within."""
 
+FAVOUR = 0.15
+"""In doubt for the patrol: who is no farther beyond a border than this share of his margin (some half a
+sigma, 1.2 m under an open sky) counts as within, if he is under way. Who parks beside a place is not."""
+
 Side = Literal["in", "maybe in", "maybe out", "out"]
 State = Literal["unknown", "outside", "entering", "inside"]
 
@@ -67,6 +71,11 @@ class Visit:
         """Nothing is under way here."""
         return self.state in {"unknown", "outside"}
 
+    def bordering(self, place: Place) -> "Visit":
+        """The same visit, by the border that `place` has now."""
+        self.place = place
+        return self
+
     def step(self, before: Point | None, here: Point) -> list[Crossing]:
         """What the way from `before` to `here` led to, in order: nothing, an arrival, a leave, or both."""
         if before and self.idle and self._side(before) == "out":
@@ -77,11 +86,10 @@ class Visit:
         return self._table[self.state](here, side)
 
     def _side(self, point: Point) -> Side:
-        off_m = hypot(*offset_m(self.place.lat, self.place.lon, point.lat, point.lon))
-        radius_m = self.place.radius_m
-        if off_m <= radius_m:
-            return "in" if off_m <= radius_m - point.margin_m else "maybe in"
-        return "out" if off_m > radius_m + point.margin_m else "maybe out"
+        beyond_m = _beyond_m(self.place, point)
+        if beyond_m <= _favour_m(point):
+            return "in" if beyond_m <= -point.margin_m else "maybe in"
+        return "out" if beyond_m > point.margin_m else "maybe out"
 
     def _cross(self, before: Point, here: Point) -> None:
         """The straight way between two points outside may lead through."""
@@ -92,7 +100,7 @@ class Visit:
         length2 = (bx - ax) ** 2 + (by - ay) ** 2
         along = -(ax * (bx - ax) + ay * (by - ay)) / length2 if length2 else 0.0
         if not 0 < along < 1 or hypot(ax + along * (bx - ax), ay + along * (by - ay)) > (
-            self.place.radius_m
+            self.place.radius_m + _favour_m(here)
         ):
             return
         self._enter(here)
@@ -188,3 +196,17 @@ class Visit:
         left = self._left(self._out_ms if self._sure_ms is None else self._sure_ms, self._gone.t_ms)
         self._is_out(here)
         return [left]
+
+
+def apart_m(place: Place, point: Point) -> float:
+    """How far the point is from where it might be within the place; 0 or less: it might."""
+    return _beyond_m(place, point) - point.margin_m
+
+
+def _beyond_m(place: Place, point: Point) -> float:
+    """How far beyond the border; within it, below 0."""
+    return hypot(*offset_m(place.lat, place.lon, point.lat, point.lon)) - place.radius_m
+
+
+def _favour_m(point: Point) -> float:
+    return FAVOUR * point.margin_m if point.under_way else 0.0

@@ -6,6 +6,8 @@ does not fit it is not believed, however good it claims to be. It begins another
 has held for as long as fixes bore out the first (within 15 to 60 s; or 2 s after fixes had been missing)
 it takes the place of the first: after a tunnel the first may itself have begun in a burst of multipath.
 What a line was carried through meanwhile is told as soon as a fix bears it out, and else forgotten.
+When a doubt is settled the way is gone over once more from its end, as a line in mirrored time: a burst
+that misled the first on its way in, or from its beginning, is met there by one that knows how it ended.
 
 What this cannot do: see through a receiver whose position and speed lie alike for 60 s. A receiver
 that gives no speed is believed in steps of `BLIND_M_S`, and its noise is told from a drive by net
@@ -13,9 +15,11 @@ displacement alone.
 """
 
 from collections import deque
+from itertools import pairwise
 from math import cos, exp, hypot, radians, sin
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from device.core.fences import moved, offset_m
 
@@ -64,6 +68,9 @@ PARKED_M = 100.0
 PULL_MS, PULL_STILL_MS = 5_000.0, 200_000.0
 """How fast a line follows its fixes: under way; and at rest at most, where it is their mean."""
 
+LOOK_BACK_MS = 120_000
+"""So far the way is gone over again after a doubt: longer than most bursts of multipath."""
+
 
 class Sight(Struct, frozen=True):
     """One fix, in the time it is of (CLOCK_BOOTTIME ms); `hacc_m` as claimed; speed and course may lack."""
@@ -92,6 +99,12 @@ class Sight(Struct, frozen=True):
         course = radians(self.course_deg)
         return self.speed_m_s * sin(course), self.speed_m_s * cos(course)
 
+    @property
+    def mirrored(self) -> "Sight":
+        """The same as of a time that runs backward."""
+        back = None if self.course_deg is None else (self.course_deg + 180) % 360
+        return replace(self, t_ms=-self.t_ms, course_deg=back)
+
 
 class Point(Struct, frozen=True):
     """Where the vehicle was at `t_ms`, within `margin_m`.
@@ -107,6 +120,10 @@ class Point(Struct, frozen=True):
     hacc_m: float | None
     under_way: bool
     joined: bool
+
+    def mirrored(self, joined: bool) -> "Point":
+        """The same as of a time that runs backward; `joined` to what is before it then."""
+        return replace(self, t_ms=-self.t_ms, joined=joined)
 
 
 class _Line:
@@ -141,12 +158,13 @@ class _Line:
         """Goes on to a fix that fits."""
         joined, gap_ms, off_m = self._joins(sight), sight.t_ms - self.t_ms, self._off_m(sight)
         self._carry(sight)
-        share = self._share(min(gap_ms, GAP_MS), sight)
+        worth = self._worth(sight)
+        share = worth * self._share(min(gap_ms, GAP_MS), sight)
         east_m, north_m = offset_m(self.lat, self.lon, sight.lat, sight.lon)
         self.lat, self.lon = moved(self.lat, self.lon, share * east_m, share * north_m)
         self._claimed_m += share * (sight.claimed_m - self._claimed_m)
         self._stray_m *= 1 - share
-        self._doubt_m = max(self._doubt_m * (1 - share), off_m - USUAL_M)
+        self._doubt_m = max(self._doubt_m * (1 - share), worth * (off_m - USUAL_M))
         self.fixes, self.borne_ms = self.fixes + 1, sight.t_ms - self.born_ms
         self._told.append(self._point(sight, joined))
 
@@ -193,8 +211,11 @@ class _Line:
         pull_ms = PULL_MS
         if self.still:
             pull_ms = max(PULL_MS, min(PULL_STILL_MS, float(sight.t_ms - self.slow_ms)))
-        worth = min(1.0, self._claimed_m / sight.claimed_m) ** 2 if sight.claimed_m else 1.0
-        return worth * (1 - exp(-gap_ms / pull_ms))
+        return 1 - exp(-gap_ms / pull_ms)
+
+    def _worth(self, sight: Sight) -> float:
+        """How good a fix is by its claim, against what the line was made of: 1 or less."""
+        return min(1.0, self._claimed_m / sight.claimed_m) ** 2 if sight.claimed_m else 1.0
 
     def _joins(self, sight: Sight) -> bool:
         gap_ms = sight.t_ms - self.t_ms
@@ -238,17 +259,24 @@ class Whereabouts:
         self._main: _Line | None = None
         self._other: _Line | None = None
         self._newest_ms: int | None = None
+        self._seen: deque[Sight] = deque()
+        self._doubted = self._settled = False
 
     def offer(self, sight: Sight) -> list[Point]:
         """Points, in order; none while there is doubt. A fix not newer than the newest says nothing."""
         if self._newest_ms is not None and sight.t_ms <= self._newest_ms:
             return []
         self._newest_ms = sight.t_ms
+        self._seen.append(sight)
+        while self._seen[0].t_ms < sight.t_ms - LOOK_BACK_MS:
+            self._seen.popleft()
         useful = sight.claimed_m <= USELESS_M
         if useful and self._main and self._main.fits(sight):
             self._main.take(sight)
             self._other = None
+            self._settled, self._doubted = self._doubted, False
             return self._main.tell()
+        self._doubted = True
         if self._main:
             self._main.coast(sight)
         return self._doubt(sight) if useful else []
@@ -262,6 +290,7 @@ class Whereabouts:
         if not self._proven(other):
             return []
         self._main, self._other = other, None
+        self._settled, self._doubted = True, False
         return other.tell()
 
     def _proven(self, other: _Line) -> bool:
@@ -271,3 +300,22 @@ class Whereabouts:
         if main is None or other.t_ms - main.t_ms > GAP_MS:
             return held_ms >= FRESH_MS and other.fixes >= FRESH_FIXES
         return held_ms >= min(OTHER_MS, max(YOUNG_MS, main.borne_ms))
+
+    def look_back(self) -> list[Point]:
+        """Once after a doubt was settled: the way to here as it looks from here, in order; else none."""
+        if not self._settled or self._main is None:
+            return []
+        self._settled = False
+        sights = [sight.mirrored for sight in reversed(self._seen)]
+        line = _Line(sights[0], self._main.under_way)
+        for later, sight in pairwise(sights):
+            if sight.t_ms - later.t_ms > GAP_MS:
+                break
+            if sight.claimed_m <= USELESS_M and line.fits(sight):
+                line.take(sight)
+            else:
+                line.coast(sight)
+        told = line.tell()
+        joins = [*(point.joined for point in told[1:]), False]
+        way = [point.mirrored(joined) for point, joined in zip(told, joins, strict=True)]
+        return way[::-1]

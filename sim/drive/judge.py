@@ -27,12 +27,14 @@ LAPSE_MS = 2_500
 APART_MS = 15_000
 """An arrival whose bounds are this far from a pass belongs to another."""
 
-
 FLAP_M = 20.0
 """Who comes back without having been this far outside the border has not left."""
 
 DEEP_M = 4.0
 """A pass no deeper than this grazes the border: errors of several metres decide whether it is seen."""
+
+FAR_M = 10.0
+"""An entry of which the vehicle was never this near to the place is no matter of the border's few metres."""
 
 
 class Pass(Struct, frozen=True):
@@ -46,7 +48,7 @@ class Pass(Struct, frozen=True):
 
 class Tally(Struct):
     """Sums over drives. `seen`: passes with fixes throughout; `deep`: those of them deeper than `DEEP_M`;
-    `found` of `passes`, and so on. Mutable."""
+    `found` of `passes`, and so on. `far_entries`: the false ones that were never within `FAR_M`. Mutable."""
 
     passes: int = 0
     found: int = 0
@@ -56,6 +58,7 @@ class Tally(Struct):
     deep_found: int = 0
     entries: int = 0
     false_entries: int = 0
+    far_entries: int = 0
     bounds: int = 0
     bounds_hold: int = 0
     widths_ms: list[int] = []
@@ -100,10 +103,13 @@ def passes(way: Iterable[Truth], circles: Sequence[Circle]) -> Iterator[Pass]:
 
 
 class Verdict:
-    """One drive's judgement. `utc0_ms`: UTC at the drive's beginning."""
+    """One drive's judgement. `beside`: stays within `FAR_M` of places; `utc0_ms`: UTC at its beginning."""
 
-    def __init__(self, true: Sequence[Pass], fix_ms: Sequence[int], utc0_ms: int) -> None:
-        self._true, self._fix_ms, self._utc0_ms = true, fix_ms, utc0_ms
+    def __init__(
+        self, true: Sequence[Pass], beside: Sequence[Pass], fix_ms: Sequence[int], utc0_ms: int
+    ) -> None:
+        self._true, self._beside = true, beside
+        self._fix_ms, self._utc0_ms = fix_ms, utc0_ms
 
     def add(self, records: Sequence[Record], tally: Tally) -> None:
         """Adds this drive to `tally`."""
@@ -121,7 +127,9 @@ class Verdict:
                     self._bound(stay.enter_ms, arrival, tally)
                     self._bound(stay.leave_ms, leave, tally)
         tally.entries += len(arrivals)
-        tally.false_entries += len(arrivals) - len(taken)
+        false = [arrival for number, arrival in enumerate(arrivals) if number not in taken]
+        tally.false_entries += len(false)
+        tally.far_entries += sum(self._is_far(arrival) for arrival in false)
 
     def _match(
         self, stay: Pass, at_ms: int, crossings: Sequence[Arrive | Leave], taken: set[int]
@@ -129,17 +137,27 @@ class Verdict:
         """The crossing of that place whose bounds are nearest to the moment."""
         nearest, apart_ms = None, APART_MS
         for number, crossing in enumerate(crossings):
-            if crossing.place != stay.place or number in taken or crossing.latest_ms is None:
+            if crossing.place != stay.place or number in taken:
                 continue
-            latest_ms = crossing.latest_ms - self._utc0_ms
-            earliest_ms = (crossing.earliest_ms or 0) - self._utc0_ms
-            off_ms = max(earliest_ms - at_ms, at_ms - latest_ms, 0)
+            off_ms = self._apart_ms(crossing, at_ms, at_ms)
             if off_ms < apart_ms:
                 nearest, apart_ms = number, off_ms
         if nearest is None:
             return None
         taken.add(nearest)
         return crossings[nearest]
+
+    def _is_far(self, arrival: Arrive) -> bool:
+        return not any(
+            stay.place == arrival.place
+            and self._apart_ms(arrival, stay.enter_ms, stay.leave_ms) < APART_MS
+            for stay in self._beside
+        )
+
+    def _apart_ms(self, crossing: Arrive | Leave, begin_ms: int, end_ms: int) -> int:
+        """How far its bounds are from that time; 0: they meet."""
+        earliest_ms, latest_ms = crossing.earliest_ms or 0, crossing.latest_ms or 0
+        return max(earliest_ms - self._utc0_ms - end_ms, begin_ms - latest_ms + self._utc0_ms, 0)
 
     def _judged(self, stay: Pass) -> bool:
         return stay.enter_ms > EDGE_MS and stay.leave_ms < self._fix_ms[-1] - EDGE_MS

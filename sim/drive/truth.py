@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from device.core.fences import moved
 from wire.orders import Place
@@ -67,6 +68,10 @@ class Town:
         aside = self._dice.choice(self.columns) + self._dice.uniform(-ASIDE_M, ASIDE_M)
         east_m, north_m = self._dice.choice(((along, aside), (aside, along)))
         return Circle(name, east_m, north_m, self._dice.uniform(*RADIUS_M))
+
+    def widened(self, by_m: float) -> list[Circle]:
+        """The places with their borders so much farther out."""
+        return [replace(circle, radius_m=circle.radius_m + by_m) for circle in self.circles]
 
     def drive(self, seed: int, seconds: float) -> Iterator[Truth]:
         """The vehicle's way, ten positions a second."""

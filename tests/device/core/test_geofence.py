@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.core.fences import FenceIndex, moved, offset_m
+from device.core.fences import moved
 from device.core.geofence import Geofence
 from device.core.whereabouts import Sight
 from wire.orders import Place
@@ -103,10 +103,61 @@ def test_a_line_begun_in_multipath_after_a_tunnel_soon_gives_way():
     assert drive.words == ["arrive pl-1", "leave pl-1"]
 
 
-def test_a_place_passed_beside_is_not_entered():
+@pytest.mark.parametrize(("beside_m", "words"), [(31.0, PASS), (33.0, []), (45.0, [])])
+def test_a_graze_counts_in_favour_of_the_patrol_by_half_a_sigma_and_no_more(beside_m, words):
     drive = Drive(place(radius_m=30.0))
-    drive.go(600, 12.0, north_m=45.0)
+    drive.go(600, 12.0, north_m=beside_m)
+    assert drive.words == words
+
+
+def test_who_parks_beside_a_border_has_nothing_in_his_favour():
+    drive = Drive(place())
+    drive.fence.configure([])
+    drive.go(-51, m_s=3.0)
+    drive.stand(60)
+    drive.fence.configure([place()])
+    drive.stand(600)
     assert drive.words == []
+
+
+class TestLookedBack:
+    """A passage that the way as it was told led beside, found when a doubt is settled."""
+
+    def lost(self, *places):
+        """Out of a tunnel, 20 s of multipath 200 m aside from the first fix, past `pl-1`, then the truth."""
+        drive = Drive(*places, start_m=-1800.0)
+        drive.go(-1500)
+        drive.dark(60, to_m=-150.0)
+        drive.go(90, north_m=200.0)
+        return drive
+
+    def test_a_line_begun_in_multipath_is_made_good_when_it_gives_way(self):
+        drive = self.lost(place())
+        assert drive.words == []
+        drive.go(600)
+        arrive, leave = drive.told
+        assert drive.words == PASS
+        passed_ms = drive.t_ms - round((drive.east_m + 50) / 12) * 1000
+        assert arrive.earliest_ms <= passed_ms <= arrive.latest_ms
+        assert leave.latest_ms < drive.t_ms
+
+    def test_what_was_told_is_not_told_again(self):
+        drive = Drive(place(), start_m=-900.0)
+        drive.go(200)
+        assert drive.words == PASS
+        drive.go(260, north_m=150.0, hacc_m=80.0)
+        drive.go(900)
+        assert drive.words == PASS
+
+    def test_a_doubt_while_standing_beside_a_place_leads_nowhere(self):
+        """Multipath whose speed seems to lead there at a stroll, and back."""
+        drive = Drive(place(east_m=80.0), start_m=-400.0)
+        drive.go(0)
+        drive.stand(60)
+        for course_deg in (90.0, 270.0):
+            drive.stand(28, east_m=-150.0, speed_m_s=1.4, course_deg=course_deg)
+        drive.stand(60)
+        assert drive.words == []
 
 
 class TestOutliers:
@@ -293,16 +344,6 @@ class TestPlaces:
         drive.stand(600)
         drive.go(600)
         assert drive.words == ["leave pl-1"]
-
-    @given(st.floats(-80, 80), st.floats(-180, 180), st.floats(5, 5000), st.floats(0, 6.283))
-    def test_the_index_misses_nothing_near(self, lat, lon, radius_m, angle):
-        from math import cos, sin
-
-        far_m = radius_m + 240
-        fence = Place("p", "p", lat, lon, radius_m)
-        here = moved(lat, lon, far_m * sin(angle), far_m * cos(angle))
-        if abs(offset_m(*here, lat, lon)[0]) < 6_000:
-            assert fence in list(FenceIndex([fence]).near(*here))
 
 
 STEP = st.tuples(
