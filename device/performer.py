@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import msgspec
 
@@ -13,7 +13,6 @@ from device.core import events as ev
 from device.journal.errors import JournalCorrupt, JournalError, RottenRow
 from device.journal.journal import Journal
 from device.journal.logs import Slice
-from device.link.mqtt import MqttLink
 from device.parts import Display
 from wire import topics
 from wire.batch import encode_batch, encode_record
@@ -37,6 +36,13 @@ def _told_no(record: Record) -> bool:
     return isinstance(record, Crew | Duty)
 
 
+class Outlet(Protocol):
+    """Where messages leave, as `device.link.mqtt.MqttLink` has it."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool, token: int) -> bool:
+        """Hands a message over; False if it could not."""
+
+
 class Performer:
     """One run's hands. `perform` gives back what the agent must hear of it at once."""
 
@@ -45,7 +51,7 @@ class Performer:
         unit: str,
         journal: Journal,
         panel: Display,
-        link: MqttLink,
+        link: Outlet,
         signer: Signer,
         put: Callable[[ev.Event], None],
         power_off: Callable[[], None],

@@ -14,7 +14,7 @@ Measure = Callable[[Path], Iterator[Row]]
 
 
 def _measures() -> dict[str, Measure]:
-    from sim.measure import card, geofence, ingest, journal, nmea, tap, unit
+    from sim.measure import card, geofence, ingest, journal, nmea, sd, tap, unit
 
     return {
         "journal": journal.measure,
@@ -22,6 +22,7 @@ def _measures() -> dict[str, Measure]:
         "card": card.measure,
         "geofence": geofence.measure,
         "ingest": ingest.measure,
+        "sd": sd.measure,
         "tap": tap.measure,
         "unit": unit.measure,
     }
