@@ -13,6 +13,8 @@ import msgspec
 
 from gateway.config import GatewayConfig
 from gateway.order_commands import order_commands
+from gateway.photo_commands import photo_commands
+from gateway.retain_command import retain_command
 from gateway.set_aside import forward_commands, quarantine_commands
 from gateway.show import duty_name, record_time, unit_line, utc
 from gateway.supervisor import end_with_parent
@@ -30,12 +32,13 @@ def add_commands(commands: Commands) -> None:
     leaf(commands, "ingest", Words("接收并保存", "take from the brokers, and keep"), ingest)
     forward_commands(commands, forward)
     _records_command(commands)
-    _photos_command(commands)
+    photo_commands(commands)
     _config_commands(commands)
     _unit_key_command(commands)
     order_commands(commands)
     _units_command(commands)
     quarantine_commands(commands)
+    retain_command(commands)
 
 
 def _records_command(commands: Commands) -> None:
@@ -50,13 +53,6 @@ def _records_command(commands: Commands) -> None:
     parser.add_argument("--since", metavar="T", help=said)
     said = commands.say("展开轨迹，每个定位一行", "unfold tracks, a line per fix")
     parser.add_argument("--fixes", action="store_true", help=said)
-
-
-def _photos_command(commands: Commands) -> None:
-    words = Words("列出照片及其文件", "the photos, each with its file")
-    parser = leaf(commands, "photos", words, photos)
-    said = commands.say("只看这个单元", "of this unit only")
-    parser.add_argument("--unit", metavar="U", help=said)
 
 
 def _config_commands(commands: Commands) -> None:
@@ -161,18 +157,6 @@ def _since_ms(text: str | None, config: GatewayConfig) -> int | None:
         ) from exc
     aware = moment if moment.tzinfo else moment.replace(tzinfo=config.zone())
     return int(aware.timestamp() * 1000)
-
-
-def photos(args: argparse.Namespace) -> int:
-    """Prints photos: record, how far each has come, file. 1 when one is lost."""
-    from gateway.photos import photo_rows
-
-    with opened(args) as (config, store):
-        rows = list(photo_rows(store, Path(config.photos.path), args.unit))
-    print_rows(
-        args, rows if args.json else [{k: v for k, v in r.items() if k != "record"} for r in rows]
-    )
-    return 1 if any(row["state"] == "lost" for row in rows) else 0
 
 
 def units(args: argparse.Namespace) -> int:

@@ -53,9 +53,13 @@ class SiteSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PhotosSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """`path`: the folder of the units' photos, relative to the file; workers that share the store share it."""
+    """`path`: the folder of the units' photos, relative to the file; workers that share the store share it.
+
+    `keep_days`: how long after it was whole here a photo stays; one that is held (`photos hold`) stays longer.
+    """
 
     path: PathText = "photos"
+    keep_days: Annotated[float, Meta(ge=1, le=36_500)] = 180.0
 
 
 class CardsSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,7 +106,8 @@ def load(path: Path) -> GatewayConfig:
             f"{path}: [[sink]] name occurs twice; give each platform a name of its own",
         )
     store = StoreSection(_absolute(path, config.store.url))
-    photos = PhotosSection(str(path.resolve().parent / config.photos.path))
+    folder = str(path.resolve().parent / config.photos.path)
+    photos = structs.replace(config.photos, path=folder)
     duty_table(config.duty)
     keys = config.cards.keys
     cards = structs.replace(config.cards, keys=keys and str(path.resolve().parent / keys))

@@ -19,6 +19,7 @@ url = "sqlite:///store.db" # or postgresql+psycopg://user@host/database
 
 #[photos]                  # where the units' photos are put together
 #path = "photos"
+#keep_days = 180           # `gateway retain` removes older ones that no incident holds
 
 #[cards]                   # cards that prove themselves: xunkong card keys new card-keys.toml
 #keys = "card-keys.toml"

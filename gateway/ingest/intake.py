@@ -56,7 +56,8 @@ class Intake:
         """
         self._store, self._verifier, self._signer = store, verifier, signer
         self._reached = reached
-        self._shelf = Shelf(store, photos, signer) if photos else None
+        self._shelf = Shelf(store, photos, signer, reached) if photos else None
+        self._greeted: dict[str, int] = {}
         self._suns = SunWatch(card_keys)
         self.nonces: dict[str, str] = {}
         """Each unit's latest greeting, which an order to it must bear."""
@@ -72,7 +73,7 @@ class Intake:
 
     def take(self, messages: Sequence[Message], now_ms: int) -> list[Answer]:
         """Commits a group, and returns the answers to it. On a database error nothing was committed."""
-        self._answers, self._refusals, self._repeated = {}, [], {}
+        self._answers, self._refusals, self._repeated, self._greeted = {}, [], {}, {}
         decoded = [self._decode(message) for message in messages]
         asked = any(not isinstance(one.what, State | Pos | Chunk | None) for one in decoded)
         if asked or self._live_due(now_ms):
@@ -84,7 +85,16 @@ class Intake:
         ]
         answers = self._acks_of_repeated(now_ms) + acks + self._refusals
         chunks = [one.what for one in decoded if isinstance(one.what, Chunk)]
-        return answers + (self._shelf.take(chunks, now_ms) if self._shelf else [])
+        return answers + (self._of_photos(self._shelf, chunks, now_ms) if self._shelf else [])
+
+    def _of_photos(self, shelf: Shelf, chunks: list[Chunk], now_ms: int) -> list[Answer]:
+        lacking = [shelf.lacking(unit, via, now_ms) for unit, via in self._greeted.items()]
+        return [answer for some in lacking for answer in some] + shelf.take(chunks, now_ms)
+
+    def look_over_photos(self, now_ms: int) -> None:
+        """At the start: photos that the folder has lost are asked of their units again."""
+        if self._shelf:
+            self._shelf.look_over(self._own, now_ms)
 
     def _acks_of_repeated(self, now_ms: int) -> list[Answer]:
         """A unit whose journal was set back cannot check the head's answer; it can check its own batch's."""
@@ -298,6 +308,7 @@ class Intake:
             self._refuse(message, place, fault, now_ms)
             return
         self.nonces[place.unit] = hello.nonce
+        self._greeted[place.unit] = message.via
         for said in hello.logs:
             key = (place.unit, said.stream, said.log)
             head = self._book.head(key)

@@ -59,6 +59,7 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. A database that fails is tried again; nothing is answered meanwhile."""
+        self._intake.look_over_photos(_now_ms())
         for link in self._links:
             link.start()
         try:

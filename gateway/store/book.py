@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.heads import EMPTY, Gap, Head, Key
-from gateway.store.schema import boots, gaps, islands, ledger, logs, photos, records
+from gateway.store.schema import boots, gaps, islands, ledger, logs, photo_files, photos, records
 from gateway.store.times import BootAnchor, better
 from wire.batch import decode_record
 from wire.limits import MAX_AT_MS
@@ -190,9 +190,21 @@ class Book:
             self._anchors[key] = new
 
     def announced(self, unit: str, photo: Photo, pos: int) -> None:
-        """A `photo` record of `unit` at `pos`: from its commit on the bytes of that hash are taken."""
+        """A `photo` record of `unit` at `pos`: from its commit on the bytes of that hash are taken.
+
+        One that tells of a loss ends the waiting for them.
+        """
+        if photo.lost is not None:
+            self.connection.execute(
+                photos.update()
+                .where(photos.c.unit == unit, photos.c.sha256 == photo.sha256)
+                .values(wanted=False, lost=photo.lost.replace("\0", ""))
+            )
+            return
+        here = sa.select(photo_files.c.sha256).where(photo_files.c.sha256 == photo.sha256)
+        wanted = self.connection.execute(here).first() is None
         row = {"unit": unit, "sha256": photo.sha256, "bytes": photo.bytes, "pos": pos}
-        insert = self._insert(photos).values(**row)
+        insert = self._insert(photos).values(**row, wanted=wanted)
         self.connection.execute(insert.on_conflict_do_nothing())
 
     def _anchor(self, key: tuple[str, str]) -> BootAnchor | None:

@@ -3,6 +3,7 @@
 import secrets
 import time
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,7 +11,7 @@ from gateway.store.book import Book
 from gateway.store.schema import logs
 from wire.batch import encode_record
 from wire.chain import link
-from wire.records import Alarm, AlarmName, Stream
+from wire.records import Alarm, AlarmName, Record, Stream
 from wire.topics import GATEWAY
 
 STREAM: Stream = "event"
@@ -32,18 +33,13 @@ class OwnLog:
         active: bool = True,
     ) -> None:
         """Writes an alarm: `what` is wrong (or, not `active`, is over), on whose `part`."""
-        record = Alarm(
-            boot=self._boot,
-            up_ms=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
-            at_ms=book.now_ms,
-            clock="ntp",
-            clock_err_ms=None,
-            alarm=alarm,
-            what=what[:500],
-            part=part[:64],
-            active=active,
-        )
-        raw = encode_record(record)
+        self.write(book, Alarm, alarm=alarm, what=what[:500], part=part[:64], active=active)
+
+    def write(self, book: Book, kind: type[Record], **fields: Any) -> None:
+        """Writes a record of `kind` with `fields`; its head is the gateway's own."""
+        up_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        head: dict[str, Any] = {"boot": self._boot, "up_ms": up_ms, "at_ms": book.now_ms}
+        raw = encode_record(kind(**head, clock="ntp", clock_err_ms=None, **fields))
         key = (GATEWAY, STREAM, self._log(book))
         book.append(key, [raw], [link(book.head(key).h, raw)])
 

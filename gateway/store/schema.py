@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     text,
+    true,
 )
 
 metadata = MetaData()
@@ -202,8 +203,45 @@ photos = Table(
     Column("sha256", String(64), primary_key=True),
     Column("bytes", BigInteger, nullable=False),
     Column("pos", BigInteger, nullable=False),
+    Column("wanted", Boolean, nullable=False, server_default=true()),
+    Column("lost", Text),
 )
-"""Photos that a unit's record announced; `pos` is the first such record's. Their bytes lie in files."""
+"""Photos that a unit's record announced; `pos` is the first such record's. Their bytes lie in files.
+
+`wanted`: its file is not here, and may still come. `lost`: why it never will, by the unit's own word.
+"""
+
+WANTED = text("wanted")
+"""Asked for at each greeting; the index holds no others, so that it stays small."""
+
+Index("photos_wanted", photos.c.unit, photos.c.pos, sqlite_where=WANTED, postgresql_where=WANTED)
+Index("photos_sha256", photos.c.sha256)
+
+photo_files = Table(
+    "photo_files",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("kept_ms", BigInteger, nullable=False),
+    Column("removed_ms", BigInteger),
+    Column("why", Text),
+)
+"""Each photo once, whichever units announced it: `kept_ms` when it was whole here and its hash held.
+
+`removed_ms`, `why`: gone by the site's own policy; it is not taken again.
+"""
+
+KEPT = text("removed_ms IS NULL")
+Index("photo_files_kept", photo_files.c.kept_ms, sqlite_where=KEPT, postgresql_where=KEPT)
+
+photo_holds = Table(
+    "photo_holds",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("incident", String(64), primary_key=True),
+    Column("held_ms", BigInteger, nullable=False),
+)
+"""Photos that no policy removes while they stand here: evidence of an incident, by its name."""
 
 unit_keys = Table(
     "unit_keys",

@@ -1,4 +1,4 @@
-"""Insert or update by primary key, the same on SQLite and PostgreSQL."""
+"""Insert, or update by primary key, the same on SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,3 +17,9 @@ def upsert(
     connection.execute(
         statement.on_conflict_do_update(index_elements=list(keys), set_=changed), list(rows)
     )
+
+
+def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> None:
+    """Writes `row`; one whose keys stand already is left as it is."""
+    insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(insert(table).values(**row).on_conflict_do_nothing())

@@ -41,7 +41,7 @@ def test_each_photo_once_in_its_state(site, store):
         (SHA[2], "announced", 0),
         (SHA[3], "lost", 0),
     ]
-    assert found[0]["file"] == str(site / "photos" / "cp-01" / f"{SHA[0]}.jpg")
+    assert found[0]["file"] == str(site / "photos" / SHA[0][:2] / f"{SHA[0]}.jpg")
     assert [row["file"] for row in found[1:]] == [None, None, None]
     assert found[3]["why"] == "no room"
     assert {row["ref"] for row in found} == {f"cp-01/event/{'e' * 16}/1"}
@@ -60,3 +60,26 @@ def test_the_command_prints_objects_and_1_tells_of_a_loss(site, capsys):
     assert main(["gateway", "photos", "--config", str(config), "--unit", "cp-02"]) == 0
     assert main(["gateway", "photos", "--config", str(config)]) == 1
     assert "state=kept" in capsys.readouterr().out
+
+
+def test_photos_are_held_and_released_for_an_incident(site, capsys):
+    config = site / "gateway.toml"
+    config.write_text('[[broker]]\nhost = "h"\n[store]\nurl = "sqlite:///store.db"\n')
+    more = ["--incident", "i-7", "--config", str(config), "--json", SHA[0][:10]]
+    assert main(["gateway", "photos", "hold", *more]) == 0
+    assert json.loads(capsys.readouterr().out) == {"sha256": SHA[0], "held": "i-7"}
+    main(["gateway", "photos", "--config", str(config), "--json"])
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["held"] == ["i-7"]
+    assert main(["gateway", "photos", "release", *more]) == 0
+    assert main(["gateway", "photos", "release", *more]) == 2
+
+
+def test_the_policy_is_carried_out_by_command(site, capsys):
+    config = site / "gateway.toml"
+    config.write_text(
+        '[[broker]]\nhost = "h"\n[store]\nurl = "sqlite:///store.db"\n[photos]\nkeep_days = 1\n'
+    )
+    assert main(["gateway", "retain", "--config", str(config), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["removed"] == 1
+    main(["gateway", "photos", "--config", str(config)])
+    assert "state=removed" in capsys.readouterr().out
