@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from device.chrony import ChronyFeed
 from device.core import effects as ef
@@ -184,11 +185,21 @@ class Performer:
         if found is None:
             self._put(ev.Dispatched(effect.token, effect.first, None, 0))
             return
-        payload = self._batch(found)
+        found, payload = self._fitting(found, effect.room_bytes)
         topic = topics.log(self._unit, found.stream)
         if self._link.publish(topic, payload, 1, False, effect.token):
             last = found.first + len(found.raws) - 1
             self._put(ev.Dispatched(effect.token, found.first, last, len(payload)))
+
+    def _fitting(self, found: Slice, room_bytes: int) -> tuple[Slice, bytes]:
+        """The batch of as many of the records as fit, but one at least: size is known once compressed."""
+        payload = self._batch(found)
+        while len(payload) > room_bytes and len(found.raws) > 1:
+            count = len(found.raws) * room_bytes // len(payload)
+            count = max(1, min(count, len(found.raws) - 1))
+            found = replace(found, raws=found.raws[:count])
+            payload = self._batch(found)
+        return found, payload
 
     def _batch(self, found: Slice) -> bytes:
         h_last = walk(found.prev, found.raws)[-1]

@@ -73,13 +73,18 @@ class Publish(Struct, frozen=True):
 
 
 class SendBatch(Struct, frozen=True):
-    """Read records from `first` on (at most so many, at most so large) and publish them as a batch."""
+    """Read records from `first` on, and publish them as a batch of as many as the link has room for.
+
+    `max_count`, `max_bytes`: of the records as they are kept; `room_bytes`: of the payload, which is
+    a third or a fourth of that. One record goes in any case.
+    """
 
     stream: Stream
     log: str
     first: int
     max_count: int
     max_bytes: int
+    room_bytes: int
     token: int
 
 

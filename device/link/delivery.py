@@ -24,7 +24,13 @@ MAX_LOGS = 64
 """Logs that a hello may name (see `wire.live.Hello`)."""
 
 MAX_COUNT = 200
-MAX_BATCH_BYTES = 48 * 1024
+MAX_BATCH_BYTES = 64 * 1024
+"""Of records as they are kept: an hour of driving. More would be compressed for longer than a tap may wait."""
+
+LEAST_ROOM_BYTES = 4 * 1024
+"""Positions wait for this much room, unless nothing else is under way: signature and chain value cost
+as much as 35 fixes, and should be shared by more. An event never waits for it."""
+
 RESEND_MS = 4_000
 RESEND_MAX_MS = 60_000
 HELLO_EVERY_MS = 300_000
@@ -345,11 +351,15 @@ class Delivery:
         return []
 
     def _ask(self, flow: _Flow) -> list[Effect]:
-        room = min(MAX_BATCH_BYTES, self._pace.room())
-        if room <= 0:
+        room = self._pace.room()
+        if room < (LEAST_ROOM_BYTES if flow.stream == "track" else 1):
             return []
         flow.asking = self._new_token()
-        return [SendBatch(flow.stream, flow.log, flow.sent, MAX_COUNT, room, flow.asking)]
+        return [
+            SendBatch(
+                flow.stream, flow.log, flow.sent, MAX_COUNT, MAX_BATCH_BYTES, room, flow.asking
+            )
+        ]
 
     def _resend_if_late(self, flow: _Flow, up_ms: int) -> None:
         if not flow.in_flight:

@@ -1,5 +1,7 @@
 """The performer with a real journal: what a failing and a rotten journal does to records, beeps and batches."""
 
+from random import Random
+
 import pytest
 
 from device.core import effects as ef
@@ -71,7 +73,7 @@ class Stage:
         return self.journal.logs(stream)[-1].log
 
     def send(self, first=1, log=None, stream="event", **bounds):
-        bounds = {"max_count": 200, "max_bytes": 48_000, **bounds}
+        bounds = {"max_count": 200, "max_bytes": 48_000, "room_bytes": 48_000, **bounds}
         return self.perform(
             [ef.SendBatch(stream, log or self.log(stream), first, token=7, **bounds)]
         )
@@ -265,6 +267,22 @@ class TestSending:
         assert (batch.log, batch.first, batch.last) == (filled.log(), 2, 4)
         assert batch.hs[-1] == filled.journal.chain_at("event", filled.log(), 4)
         assert filled.inbox == [ev.Dispatched(7, 2, 4, len(payload))]
+
+    @pytest.mark.parametrize("room_bytes", [1, 700, 900, 1_200, 5_000])
+    def test_a_batch_is_as_full_as_the_room_allows(self, filled, room_bytes):
+        numbers = Random(1)
+        while filled.journal.logs("event")[-1].last < 40:
+            filled.journal.append("event", encode_record(alarm(numbers.getrandbits(50))))
+        sizes = {}
+        for count in range(1, 41):
+            filled.send(max_count=count)
+            sizes[count] = len(filled.link.sent.pop()[1])
+        filled.send(room_bytes=room_bytes)
+        ((_, payload, *_),) = filled.link.sent
+        sent = decode_batch(payload).last
+        assert sent == filled.inbox[-1].last
+        assert sizes[sent] <= room_bytes or sent == 1
+        assert sent == 40 or sizes[sent] > 0.7 * min(room_bytes, sizes[40])
 
     def test_nothing_to_send(self, filled):
         filled.send(first=7)

@@ -63,7 +63,7 @@ class Bench:
             (effect,) = effects
             assert isinstance(effect, SendBatch)
             last = min(len(self.rows.raws[effect.log]), effect.first + self.per - 1)
-            size = min(self.size, effect.max_bytes)
+            size = min(self.size, effect.room_bytes)
             self.delivery.dispatched(effect.token, last, effect.first, size, up_ms)
             if take:
                 self.delivery.taken(effect.token, up_ms)

@@ -8,6 +8,7 @@ from device.core.effects import Acknowledge, BeginLog
 from device.link.delivery import (
     HELLO_EVERY_MS,
     HELLO_RETRY_MS,
+    LEAST_ROOM_BYTES,
     MAX_BATCH_BYTES,
     MAX_COUNT,
     MAX_LOGS,
@@ -164,6 +165,7 @@ class TestWindow:
         connected.grow(records=2)
         (asked,) = connected.delivery.due(0)
         assert (asked.first, asked.max_count, asked.max_bytes) == (1, MAX_COUNT, MAX_BATCH_BYTES)
+        assert asked.room_bytes == START_BYTES_S
         assert connected.delivery.due(0) == []
         connected.delivery.dispatched(asked.token, 1, 1, 100, 0)
         assert connected.delivery.due(0)[0].first == 2
@@ -190,7 +192,7 @@ class TestWindow:
 
 class TestOneSecondOfLink:
     def test_no_more_is_handed_over_than_a_second_holds(self, connected):
-        connected.size = MAX_BATCH_BYTES
+        connected.size = START_BYTES_S // 2 + 1
         connected.grow(records=9)
         assert len(connected.send(0, take=False)) == 2
         assert connected.delivery.due(0) == []
@@ -198,8 +200,17 @@ class TestOneSecondOfLink:
     def test_the_last_batch_is_cut_to_the_room(self, connected):
         connected.grow(records=9)
         (first,) = connected.delivery.due(0)
-        connected.delivery.dispatched(first.token, 1, 1, MAX_BATCH_BYTES, 0)
-        assert connected.delivery.due(0)[0].max_bytes == START_BYTES_S - MAX_BATCH_BYTES
+        connected.delivery.dispatched(first.token, 1, 1, START_BYTES_S - 1, 0)
+        assert connected.delivery.due(0)[0].room_bytes == 1
+
+    def test_positions_wait_until_a_batch_is_worth_its_signature(self, connected):
+        connected.grow("track", 9)
+        connected.delivery.counted(500, START_BYTES_S - LEAST_ROOM_BYTES + 1, 0)
+        assert connected.delivery.due(0) == []
+        connected.grow("event")
+        assert connected.delivery.due(0)[0].room_bytes == LEAST_ROOM_BYTES - 1
+        connected.delivery.taken(500, 1)
+        assert connected.delivery.due(1)[0].stream == "track"
 
     def test_other_messages_take_their_share(self, connected):
         connected.grow()
@@ -213,11 +224,11 @@ class TestOneSecondOfLink:
         connected.grow(records=60)
         for n in range(30):
             (asked,) = connected.delivery.due(n * 20_000)
-            size = min(asked.max_bytes, MAX_BATCH_BYTES)
+            size = min(asked.room_bytes, MAX_BATCH_BYTES)
             connected.delivery.dispatched(asked.token, n + 1, n + 1, size, n * 20_000)
             connected.delivery.taken(asked.token, (n + 1) * 20_000)
             connected.ack(n + 2)
-        assert connected.delivery.due(DAY_MS)[0].max_bytes == FLOOR_BYTES
+        assert connected.delivery.due(DAY_MS)[0].room_bytes == FLOOR_BYTES
 
 
 class TestResend:
