@@ -178,12 +178,12 @@ class Picture:
         if fix is None:
             return None
         return LiveFix(
-            lat=round(fix.lat, 7),
-            lon=round(fix.lon, 7),
+            lat=round(fix.lat, 6),
+            lon=round(fix.lon, 6),
             age_ms=max(0, up_ms - fix.up_ms),
-            hacc_m=_rounded(fix.hacc_m, 1),
-            speed_m_s=_rounded(fix.speed_m_s, 2),
-            course_deg=_rounded(fix.course_deg, 1),
+            hacc_m=_tenths(fix.hacc_m),
+            speed_m_s=_tenths(fix.speed_m_s),
+            course_deg=_tenths(fix.course_deg),
         )
 
     def _whole_health(self, up_ms: int) -> Health:
@@ -193,6 +193,6 @@ class Picture:
         )
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
-    """No finer than a track has it: every digit more is a byte a second."""
-    return None if value is None else round(value, digits)
+def _tenths(value: float | None) -> float | None:
+    """A map shows no more, and every digit is a byte a second; the track has them."""
+    return None if value is None else round(value, 1)

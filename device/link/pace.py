@@ -8,7 +8,9 @@ something was waiting.
 FLOOR_BYTES = 8 * 1024
 """What is always handed over, however slow the link seems: a small link is not measured to a standstill."""
 
-START_BYTES_S = 64 * 1024
+START_BYTES_S = FLOOR_BYTES
+"""Of a new link nothing is known: it may be a slow one. A fast one is known for what it is after a few messages."""
+
 MEASURE_BYTES = 4 * 1024
 """Less than this says more of the round trip than of the rate."""
 

@@ -241,7 +241,7 @@ class TestPosPace:
         assert (sent.qos, sent.retain) == (0, False)
         assert len(sent.payload) < 120
         (_, pos) = vehicle.said(POS, Pos)[-1]
-        assert pos.fix == LiveFix(-27.2418123, -111.4725123, 0, 10.9, 16.67, 271.5)
+        assert pos.fix == LiveFix(-27.241812, -111.472512, 0, 10.9, 16.7, 271.5)
 
     def test_without_a_fresh_fix_there_is_none(self, vehicle):
         vehicle.link()
