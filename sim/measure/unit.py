@@ -7,7 +7,7 @@ from pathlib import Path
 from queue import Queue
 from statistics import median
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from hardware.gps.synthetic import drive
@@ -15,6 +15,7 @@ from hardware.gps.twin import GpsTwin
 from hardware.pn532.twin import Pn532Twin
 from sim.broker import Broker
 from sim.city import Unit
+from sim.measure.armed import armed
 from sim.measure.row import Row
 
 STARTS = 5
@@ -23,7 +24,7 @@ WAIT_S = 20.0
 
 
 def measure(folder: Path) -> Iterator[Row]:
-    """A vehicle with GPS, card reader and panel: started some times, then left to drive for a while."""
+    """A vehicle with GPS, card reader and panel: started some times, left to drive for a while, given keys."""
     broker = Broker(folder).start()
     gps_port, nfc_port = folder / "gps", folder / "nfc"
     gps = GpsTwin(b"".join(drive(time.time_ns() // 1_000_000, 600, seed=1)), restamp=True)
@@ -38,6 +39,9 @@ def measure(folder: Path) -> Iterator[Row]:
         unit.program.start()
         time.sleep(SETTLE_S)
         yield Row("unit: resident memory", rss_mb(unit.program.pid), "MiB", at_most=45)
+        for count in armed(unit, nfc, listener, said):
+            what = f"unit: resident memory with keys of {count:,} cards"
+            yield Row(what, rss_mb(unit.program.pid), "MiB", at_most=45)
     finally:
         listener.disconnect()
         listener.loop_stop()
@@ -47,17 +51,17 @@ def measure(folder: Path) -> Iterator[Row]:
         broker.stop()
 
 
-def _listen(port: int) -> tuple["Queue[str]", Client]:
-    said: Queue[str] = Queue()
+def _listen(port: int) -> tuple["Queue[MQTTMessage]", Client]:
+    said: Queue[MQTTMessage] = Queue()
     client = Client(CallbackAPIVersion.VERSION2, client_id="bench")
-    client.on_message = lambda _, __, message: said.put(message.topic) if message.payload else None
+    client.on_message = lambda _, __, message: said.put(message) if message.payload else None
     client.connect("127.0.0.1", port)
     client.subscribe("xk/v1/v-bench/up/#", qos=1)
     client.loop_start()
     return said, client
 
 
-def _cpu_s(unit: Unit, said: "Queue[str]") -> float:
+def _cpu_s(unit: Unit, said: "Queue[MQTTMessage]") -> float:
     took = []
     for _ in range(STARTS):
         while not said.empty():
