@@ -4,10 +4,14 @@ The ciphers are imported at the first need: a unit without card keys never loads
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from device.own_key import own_key
 from wire.cards.ring import PURPOSE, KeyRing, decode
 from wire.words import Fault
+
+if TYPE_CHECKING:
+    from wire.cards.sun import SunMessage
 
 
 class CardCiphers:
@@ -40,7 +44,18 @@ class CardCiphers:
             message = messages.parse(sun)
         except messages.BadSun:
             return None
-        tap = messages.verify(message, messages.SunKeys(keys.meta, keys.sun[uid]))
-        if tap.uid != uid:
-            raise Fault(f"SUN 消息属于卡 {tap.uid}", f"the SUN message is of card {tap.uid}")
-        return tap.counter
+        for ring in keys.earlier:
+            try:
+                return _proven(message, ring, uid)
+            except Fault:
+                continue
+        return _proven(message, keys, uid)
+
+
+def _proven(message: "SunMessage", keys: KeyRing, uid: str) -> int:
+    from wire.cards.sun import SunKeys, verify
+
+    tap = verify(message, SunKeys(keys.meta, keys.sun[uid]))
+    if tap.uid != uid:
+        raise Fault(f"SUN 消息属于卡 {tap.uid}", f"the SUN message is of card {tap.uid}")
+    return tap.counter

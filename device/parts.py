@@ -153,8 +153,12 @@ def _examine(keys: Keys, exchange: Callable[[bytes], bytes], target: Any) -> Any
 
     def key_for(uid: str) -> CardKey | None:
         if uid in ring.desfire:
-            return CardKey(ring.desfire[uid], AUTH, AIDS[DESFIRE])
-        return CardKey(ring.ev2[uid], AUTH) if uid in ring.ev2 else None
+            earlier = {one.version: one.desfire[uid] for one in ring.earlier}
+            return CardKey(ring.desfire[uid], AUTH, AIDS[DESFIRE], earlier)
+        if uid not in ring.ev2:
+            return None
+        earlier = {one.version: one.ev2[uid] for one in ring.earlier}
+        return CardKey(ring.ev2[uid], AUTH, earlier=earlier)
 
     found = examine(exchange, target, key_for)
     if found.failed and key_for(target.uid):

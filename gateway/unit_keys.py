@@ -14,7 +14,7 @@ from gateway.store.schema import seals, unit_keys
 from gateway.store.upsert import upsert
 from wire import topics
 from wire.cards.keyfile import SiteKeys, read_keys
-from wire.cards.ring import PURPOSE, Card, encode, ring
+from wire.cards.ring import PURPOSE, Card, encode, site_ring
 from wire.orders import UnitConfig
 from wire.seal import seal
 from wire.words import Fault
@@ -69,9 +69,9 @@ def with_card_keys(
     needed = [(uid, card) for uid, card in cards if card != "uid" and uid in live]
     if not needed:
         return config, None
-    master = read_keys(_key_file(section)).master
+    site = read_keys(_key_file(section))
     try:
-        keys = ring(master, needed, config.least_proof, section.sealed_picc)
+        keys = site_ring(site, needed, config.least_proof, section.sealed_picc)
     except ValueError as exc:
         raise Fault(
             f"[[badge]] card：能证明自身的卡 UID 为 7 字节（{exc}）",

@@ -15,7 +15,7 @@ from hardware.pn532.chip import Card
 from sim.city import City, wait_for
 from sim.demo import Checkpoint
 from sim.tapper import Trace
-from wire.cards.keyfile import read_keys, write_keys
+from wire.cards.keyfile import SiteKeys, next_keys, read_keys, without_earlier, write_keys
 from wire.cards.keys import AIDS, DESFIRE, NTAG424, card_keys
 
 TAG, PLAIN, DUTY = "04de5f1eacc040", "04a1b2c3d4e5f6", "04d0000000001a"
@@ -107,13 +107,15 @@ card = "{card}"
 """
 
 
-def personalised(uid: str, master: bytes, family: str) -> Card:
+def personalised(uid: str, master: bytes, family: str, version: int = 1) -> Card:
     """A card as `xunkong card personalise` leaves it: diversified keys, and a SUN message under a URL."""
     own = list(card_keys(master, uid, family).slots)
     if family == DESFIRE:
         fire = desfire.Desfire(bytes.fromhex(uid), AIDS[DESFIRE], own)
+        fire.applications[AIDS[DESFIRE]].versions[:] = [version] * 5
         return Card(fire.uid, desfire.SENS_RES, desfire.SAK, desfire.ATS, fire)
     contents = Ntag424(bytes.fromhex(uid), own)
+    contents.versions = [version] * 5
     file, sdm = sun_template("https://patrol.example/t")
     contents.files[2][: len(file)] = file
     contents.settings[2] = wanted_settings(sdm)
@@ -173,3 +175,39 @@ def test_a_card_in_the_field_proves_itself_as_the_place_demands(
         assert all(
             record["sun"].startswith("https://patrol.example/t?e=") for record in records[:2]
         )
+
+
+def named(city: City, keys: str) -> None:
+    """The gateway goes on with another key file."""
+    head, _, _ = city.gateway_toml.read_text("utf-8").partition("[cards]")
+    city.gateway_toml.write_text(f'{head}[cards]\nkeys = "{keys}"\n', "utf-8")
+    city.gateway.stop()
+    city.gateway.start()
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(("family", "least"), [(NTAG424, "sun"), (DESFIRE, "ev2")])
+def test_a_site_moves_from_one_master_key_to_the_next(
+    city: City, checkpoint: Callable[..., Checkpoint], family: str, least: str
+) -> None:
+    """As the README says: while cards are moved both keys count, and in the end the new ones alone."""
+    at = checkpoint()
+    first = SiteKeys(keyed(city, at))
+    second = write_keys(city.folder / "2.toml", next_keys(first))
+    write_keys(city.folder / "3.toml", without_earlier(second))
+    roster = f'least_proof = "{least}"\n' + TAGGED.format(uid=TAG, card=family)
+    old = personalised(TAG, first.master, family)
+    new = personalised(TAG, second.master, family, second.version)
+    if isinstance(new.contents, Ntag424):
+        new.contents.counter = 10
+    for keys, shown in (("2.toml", (old, new)), ("3.toml", (new, old))):
+        named(city, keys)
+        pushed(city, roster)
+        for card in shown:
+            tap(at, card)
+    assert wait_for(lambda: len(city.committed("checkin")) == 4, 60)
+    records = [one["record"] for one in city.committed("checkin")]
+    assert [record["result"] for record in records] == ["accepted"] * 3 + ["forged"]
+    assert [record["proof"] for record in records[:3]] == [least] * 3
+    told = [one["record"]["what"] for one in city.committed("alarm")]
+    assert len([what for what in told if TAG in what]) == 1

@@ -9,17 +9,17 @@ import msgspec
 from msgspec.structs import replace
 
 from device.card.facts import read_facts
+from device.card.key_commands import KEYS, key_commands
 from device.card.personalise import carry_out, survey
-from device.card.proofs import Tried, prove
+from device.card.proofs import Tried, prove, version_on
 from device.card.reader import held
 from device.card.roster import Badge, append, checked_person, is_in
 from device.card.wanted import ndef_under, wanted
-from wire.cards.keyfile import read_keys, write_keys
+from wire.cards.keyfile import read_keys
 from wire.commands import Commands
 from wire.words import Words
 
 PORT = "/dev/ttyAMA0"
-KEYS = "card-keys.toml"
 SLOT_NAMES = (
     Words("改卡", "change"),
     Words("PICC 数据", "PICC data"),
@@ -31,10 +31,7 @@ SLOT_NAMES = (
 
 def add_commands(commands: Commands) -> None:
     """Declares the room's commands."""
-    keys = commands.group("keys", Words("本站点的密钥文件", "the site's key file"))
-    words = Words("新建密钥文件，不覆盖已有的", "make a key file; never overwrites one")
-    new = keys.add("new", words, f"xunkong card keys new {KEYS}", new_keys)
-    new.add_argument("file", type=Path, metavar="FILE", help=keys.say("新文件", "the new file"))
+    key_commands(commands)
     words = Words(
         "显示卡的类型、UID、网址、密钥版本、SUN 设置或应用",
         "a card's type, UID, URL, key versions, SUN settings or application",
@@ -96,17 +93,6 @@ def _tell(args: argparse.Namespace, words: Words, **facts: object) -> None:
     """One line for a person, or what it says as JSON."""
     line = json.dumps(facts, ensure_ascii=False) if args.json else words.say(args.language)
     print(line, flush=True)
-
-
-def new_keys(args: argparse.Namespace) -> int:
-    """Makes the key file; shows nothing of it."""
-    write_keys(args.file)
-    words = Words(
-        f"已新建 {args.file}；请离线备份，丢失后卡不能再改写",
-        f"made {args.file}; keep a copy in a safe: without it no card can be changed",
-    )
-    print(words.say(args.language))
-    return 0
 
 
 def read(args: argparse.Namespace) -> int:
@@ -203,8 +189,16 @@ def verify(args: argparse.Namespace) -> int:
     site = read_keys(args.keys)
     with held(args.port, args.wait_s, lambda: _ask(args)) as card:
         wish = wanted(card, site)
-        tried = prove(card, wish.keys, wish.application)
-    return _told(args, card.uid, tried)
+        version = version_on(card, wish)
+        tried = prove(card, wish.known[version], wish.application)
+    failed = _told(args, card.uid, tried)
+    if not failed and version != wish.version:
+        words = Words(
+            f"  密钥版本 {version}，本站点已是 {wish.version}；请用 personalise 重写此卡",
+            f"  its keys are of version {version}, the site's of {wish.version}: personalise it again",
+        )
+        _tell(args, words, uid=card.uid, version=version, newest=wish.version)
+    return failed
 
 
 def _told(args: argparse.Namespace, uid: str, tried: list[Tried]) -> int:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from device.card.facts import SLOTS
+from device.card.proofs import selected
 from device.card.wanted import FACTORY_VERSION, Ndef, Wanted
-from hardware.cards import desfire, ntag424, nxp, type4
+from hardware.cards import desfire, ntag424, nxp
 from hardware.cards.apdu import Exchange, StatusError
 from hardware.cards.ev2 import NotGenuine
 from hardware.cards.session import Session, authenticate
@@ -35,7 +36,7 @@ def survey(exchange: Exchange, wanted: Wanted) -> Work:
 
     Raises `Fault` where one is none that the card may have, and the reader's errors.
     """
-    if not _selected(exchange, wanted):
+    if not _ours(exchange, wanted):
         versions: tuple[int, ...] = (FACTORY_VERSION,) * len(SLOTS)
         return Work(exchange, wanted, versions, ("application", *_keys_left(wanted, versions)))
     versions = tuple(nxp.key_version(exchange, slot) for slot in SLOTS)
@@ -50,13 +51,12 @@ def _keys_left(wanted: Wanted, versions: tuple[int, ...]) -> list[str]:
     return [f"key {slot}" for slot in reversed(SLOTS) if versions[slot] != wanted.version]
 
 
-def _selected(exchange: Exchange, wanted: Wanted) -> bool:
+def _ours(exchange: Exchange, wanted: Wanted) -> bool:
     """Selects what has the keys; False where it is still to be made. Raises `Fault` for another's."""
-    if wanted.application is None:
-        type4.select_application(exchange)
-        return True
-    if not desfire.has_application(exchange, wanted.application):
+    if not selected(exchange, wanted.application):
         return False
+    if wanted.application is None:
+        return True
     found = _settings_of_application(exchange)
     if found != desfire.SETTINGS:
         raise _foreign(

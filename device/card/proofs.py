@@ -3,9 +3,12 @@
 from msgspec import Struct
 
 from device.card.reader import Held
+from device.card.wanted import FACTORY_VERSION, Wanted
 from hardware.cards import ndef, type4
+from hardware.cards.apdu import Exchange
 from hardware.cards.desfire import has_application
 from hardware.cards.ev2 import NotGenuine
+from hardware.cards.nxp import key_version
 from hardware.cards.session import authenticate
 from hardware.errors import CardRefused
 from wire.cards.keys import AUTH, CardKeys
@@ -29,6 +32,28 @@ def prove(card: Held, keys: CardKeys, application: bytes | None = None) -> list[
     return [*sun, Tried("ev2", _ev2(card, keys, application))]
 
 
+def version_on(card: Held, wanted: Wanted) -> int:
+    """Of the site's versions the one of the card's key for units; the newest where it has none of them.
+
+    Raises the reader's errors.
+    """
+    try:
+        if selected(card.exchange, wanted.application):
+            found = key_version(card.exchange, AUTH)
+            return found if found in wanted.known and found != FACTORY_VERSION else wanted.version
+    except CardRefused:
+        pass
+    return wanted.version
+
+
+def selected(exchange: Exchange, application: bytes | None) -> bool:
+    """Selects what holds a card's keys; False where a DESFire has no such application. Raises `StatusError`."""
+    if application is not None:
+        return has_application(exchange, application)
+    type4.select_application(exchange)
+    return True
+
+
 def _sun(card: Held, keys: CardKeys) -> Words | None:
     try:
         tap = verify(parse(ndef.url_of(type4.read_message(card.exchange))), keys.sun)
@@ -43,9 +68,7 @@ def _sun(card: Held, keys: CardKeys) -> Words | None:
 
 def _ev2(card: Held, keys: CardKeys, application: bytes | None) -> Words | None:
     try:
-        if application is None:
-            type4.select_application(card.exchange)
-        elif not has_application(card.exchange, application):
+        if not selected(card.exchange, application):
             return Words("没有本站点的应用", "it has no application of the site")
         authenticate(card.exchange, AUTH, keys.auth)
     except (CardRefused, NotGenuine) as exc:

@@ -64,8 +64,8 @@ def wanted(card: Held, site: SiteKeys) -> Wanted:
             f"卡 {card.uid} 的 UID 不是 {UID_BYTES} 字节（随机 UID？）；请换一张",
             f"card {card.uid} does not show a UID of {UID_BYTES} bytes (a random one?); take another",
         )
-    own = card_keys(site.master, card.uid, family)
-    known = {FACTORY_VERSION: FACTORY_KEYS, site.version: own}
+    known = {one.version: card_keys(one.master, card.uid, family) for one in (site, *site.earlier)}
+    known[FACTORY_VERSION] = FACTORY_KEYS
     application = keys.AIDS[keys.DESFIRE] if family == keys.DESFIRE else None
     return Wanted(family, known, site.version, application)
 

@@ -81,14 +81,11 @@ class SunWatch:
         """The counter that the message proves; None where it does not hold, or cannot be checked."""
         if self._keys is None or record.sun is None:
             return None
-        from wire.cards import keys, sun
-
-        try:
-            card = keys.card_keys(self._keys.master, record.badge or "")
-            tap = sun.verify(sun.parse(record.sun), card.sun)
-        except (sun.BadSun, ValueError):
-            return None
-        return tap.counter if tap.uid == record.badge else None
+        counters = (
+            _proven(one.master, record.badge or "", record.sun)
+            for one in (self._keys, *self._keys.earlier)
+        )
+        return next((counter for counter in counters if counter is not None), None)
 
     @staticmethod
     def _found(
@@ -106,6 +103,17 @@ class SunWatch:
                     f"counter {counter} of card {card} against {number} of {other} runs back",
                 )
         return "", ""
+
+
+def _proven(master: bytes, badge: str, url: str) -> int | None:
+    """The counter that the message proves of this card with its keys by `master`; None: it proves none."""
+    from wire.cards import keys, sun
+
+    try:
+        tap = sun.verify(sun.parse(url), keys.card_keys(master, badge).sun)
+    except (sun.BadSun, ValueError):
+        return None
+    return tap.counter if tap.uid == badge else None
 
 
 def _surely_after(one: Used, other: Used) -> bool:

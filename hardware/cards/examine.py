@@ -5,7 +5,8 @@ not of now. EV2: the card has the key that is diversified for this UID, now.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from msgspec import Struct
 from hardware.cards import ndef, type4
 from hardware.cards.apdu import DONE, WRONG_KEY, Exchange, StatusError, ask, native
 from hardware.cards.ev2 import NotGenuine
+from hardware.cards.nxp import key_version
 from hardware.cards.session import authenticate
 from hardware.errors import CardRefused, HardwareError
 
@@ -23,6 +25,7 @@ MOST_S = 0.35
 """No command is begun later than this after the first: an officer waits for the beep."""
 
 Proof = Literal["uid", "sun", "ev2"]
+NO_OTHERS: Mapping[int, bytes] = MappingProxyType({})
 
 
 class Target(Protocol):
@@ -38,12 +41,15 @@ class Target(Protocol):
 class CardKey(Struct, frozen=True):
     """The key that a card must have: its number, and the DESFire application that it is in.
 
-    `application` None: it is an NTAG 424 DNA, whose keys are in its NDEF application.
+    `application` None: it is an NTAG 424 DNA, whose keys are in its NDEF application. `earlier`: keys that
+    it may still have instead, by the version that is written on the card beside its key; it is asked for
+    that only where there are any.
     """
 
     key: bytes
     number: int = 3
     application: bytes | None = None
+    earlier: Mapping[int, bytes] = NO_OTHERS
 
     def __repr__(self) -> str:
         return "CardKey(…)"
@@ -109,7 +115,10 @@ def _ev2(exchange: Exchange, key: CardKey) -> None:
         type4.select_application(exchange)
     else:
         ask(exchange, native(0x5A, key.application), "our application", DONE)
-    authenticate(exchange, key.number, key.key)
+    right = key.key
+    if key.earlier:
+        right = key.earlier.get(key_version(exchange, key.number), key.key)
+    authenticate(exchange, key.number, right)
 
 
 def _is_forged(exc: HardwareError) -> bool:

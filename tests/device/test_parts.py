@@ -17,12 +17,18 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from device.config import DeviceConfig
 from device.core import effects as ef
 from device.core import events as ev
-from device.parts import NoPanel, Parts, card_event, fix_event
+from device.parts import Keys, NoPanel, Parts, card_event, fix_event
+from device.parts import _examine as examined
 from hardware.camera.twin import Control
+from hardware.cards.twin.desfire import Desfire
+from hardware.cards.twin.ntag424 import Ntag424
 from hardware.gps.epoch import GpsFix
 from hardware.panel.panel import Panel
 from hardware.pn532.poller import CardArrived
 from hardware.pn532.twin import Pn532Twin
+from wire.cards.keyfile import SiteKeys
+from wire.cards.keys import AIDS, DESFIRE, NTAG424, card_keys
+from wire.cards.ring import site_ring
 from wire.records import Checkin, Ref
 from wire.words import Fault
 
@@ -283,3 +289,21 @@ def test_a_unit_without_a_camera_has_no_photos_work(tmp_path):
     parts = Parts(config(), tmp_path, [].append)
     parts.photo(ef.ListPhotos())
     assert not (tmp_path / "photos").exists()
+
+
+@pytest.mark.parametrize("family", [NTAG424, DESFIRE])
+@pytest.mark.parametrize("holds", [0, 1])
+def test_while_cards_are_moved_the_reader_takes_either_key(family, holds):
+    uid, masters = "04de5f1eacc040", [bytes(16), bytes(range(16))]
+    site = SiteKeys(masters[1], 2, (SiteKeys(masters[0], 1),))
+    keys = Keys()
+    keys.ring = site_ring(site, [(uid, family)], "ev2", meta=True)
+    own = list(card_keys(masters[holds], uid, family).slots)
+    card = Ntag424(bytes.fromhex(uid), own)
+    if family == DESFIRE:
+        card = Desfire(bytes.fromhex(uid), AIDS[DESFIRE], own)
+        card.applications[AIDS[DESFIRE]].versions[:] = [1 + holds] * 5
+    else:
+        card.versions[:] = [1 + holds] * 5
+    found = examined(keys, card.exchange, types.SimpleNamespace(uid=uid, sak=0x20))
+    assert (found.proof, found.failed) == ("ev2", None)

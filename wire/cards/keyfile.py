@@ -1,4 +1,4 @@
-"""The file that holds a site's master key: made once, readable by its owner alone, never shown."""
+"""The file that holds a site's master keys: made once, readable by its owner alone, never shown."""
 
 import os
 import secrets
@@ -12,6 +12,7 @@ from msgspec import Struct
 from wire.words import Fault
 
 MAX_BYTES = 4096
+MOST_EARLIER = 3
 HEAD = """\
 # Xunkong: the master key of this site's cards. Whoever has it can make any badge.
 # Keep it off the units, and a copy of it in a safe: without it no card can be changed.
@@ -19,13 +20,39 @@ HEAD = """\
 
 
 class SiteKeys(Struct, frozen=True):
-    """`master`: 16 bytes, of which each card's keys are derived; `version`: 1 to 255, written beside them."""
+    """`master`: 16 bytes, of which each card's keys are derived; `version`: 1 to 255, written beside them.
+
+    `earlier`: those that cards may still be made with, each without earlier ones; the newest first.
+    """
 
     master: bytes
     version: int = 1
+    earlier: "tuple[SiteKeys, ...]" = ()
 
     def __repr__(self) -> str:
         return "SiteKeys(…)"
+
+
+def new_keys() -> SiteKeys:
+    """A master key, drawn now, of version 1."""
+    return SiteKeys(secrets.token_bytes(16))
+
+
+def next_keys(keys: SiteKeys) -> SiteKeys:
+    """A new master key of the version after, with `keys` as earlier ones. Raises `Fault` where there are too many."""
+    earlier = (SiteKeys(keys.master, keys.version), *keys.earlier)
+    if len(earlier) > MOST_EARLIER:
+        raise Fault(
+            f"密钥文件中已有 {MOST_EARLIER} 个旧密钥；请先重写所有旧卡，再用 xunkong card keys retire 去掉旧密钥",
+            f"the key file has {MOST_EARLIER} earlier keys already; personalise the cards that have them "
+            "anew, then drop them with xunkong card keys retire",
+        )
+    return SiteKeys(secrets.token_bytes(16), keys.version % 255 + 1, earlier)
+
+
+def without_earlier(keys: SiteKeys) -> SiteKeys:
+    """The newest alone: cards that still have earlier ones are the site's no more."""
+    return SiteKeys(keys.master, keys.version)
 
 
 def read_keys(path: Path) -> SiteKeys:
@@ -65,27 +92,39 @@ def _guarded(path: Path, state: os.stat_result) -> None:
 def _keys(path: Path, text: str) -> SiteKeys:
     try:
         table: dict[str, Any] = tomllib.loads(text)
-        master, version = bytes.fromhex(table["master"]), table.get("version", 1)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
+        earlier = tuple(_one(one, {"master", "version"}) for one in table.pop("earlier", []))
+        newest = _one(table, {"master"})
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise _unreadable(path) from None  # the cause would tell what stands in the file
-    plain = isinstance(version, int) and not isinstance(version, bool) and 1 <= version <= 255
-    if len(master) != 16 or not plain or table.keys() - {"master", "version"}:
+    versions = {one.version for one in (newest, *earlier)}
+    if len(earlier) > MOST_EARLIER or len(versions) != 1 + len(earlier):
         raise _unreadable(path)
+    return SiteKeys(newest.master, newest.version, earlier)
+
+
+def _one(table: dict[str, Any], needed: set[str]) -> SiteKeys:
+    """Raises ValueError, TypeError or KeyError for what is not in order."""
+    master, version = bytes.fromhex(table["master"]), table.get("version", 1)
+    plain = isinstance(version, int) and not isinstance(version, bool) and 1 <= version <= 255
+    if len(master) != 16 or not plain or not needed <= table.keys() <= {"master", "version"}:
+        raise ValueError
     return SiteKeys(master, version)
 
 
 def _unreadable(path: Path) -> Fault:
     return Fault(
-        f"密钥文件 {path} 内容有误：须有 master（32 位十六进制）和 version（1–255）；可用 xunkong card keys new 新建",
+        f"密钥文件 {path} 内容有误：须有 master（32 位十六进制）和 version（1–255），"
+        "旧密钥在 [[earlier]] 中同样给出，版本各不相同；可用 xunkong card keys new 新建",
         f"the key file {path} is not in order: it must give master (32 hex digits) and version "
-        "(1 to 255); xunkong card keys new makes one",
+        "(1 to 255), earlier keys likewise in [[earlier]], each of another version; "
+        "xunkong card keys new makes one",
     )
 
 
-def write_keys(path: Path) -> SiteKeys:
-    """Draws a new master key into a new file at `path`. Raises `Fault`; never overwrites."""
-    keys = SiteKeys(secrets.token_bytes(16))
-    text = f'{HEAD}master = "{keys.master.hex()}"\nversion = {keys.version}\n'
+def write_keys(path: Path, keys: SiteKeys | None = None) -> SiteKeys:
+    """Puts `keys` (None: new ones) into a new file at `path`. Raises `Fault`; never overwrites."""
+    keys = keys or new_keys()
+    text = HEAD + _text(keys) + "".join("\n[[earlier]]\n" + _text(one) for one in keys.earlier)
     try:
         made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(made, "w", encoding="utf-8") as file:
@@ -98,3 +137,7 @@ def write_keys(path: Path) -> SiteKeys:
             f"cannot make the key file {path}: {exc.strerror}; a file that is there is never overwritten",
         ) from exc
     return keys
+
+
+def _text(keys: SiteKeys) -> str:
+    return f'master = "{keys.master.hex()}"\nversion = {keys.version}\n'

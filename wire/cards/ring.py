@@ -1,11 +1,13 @@
 """The card keys that one unit holds: as they travel, sealed, and as the unit uses them, in memory alone."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
+from wire.cards.keyfile import SiteKeys
 from wire.limits import Uid
 from wire.records import Proof
 from wire.words import Fault
@@ -20,13 +22,17 @@ class KeyRing(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     """By UID: `sun` verifies a card's SUN messages, `ev2` and `desfire` authenticate it, `meta` opens PICC data.
 
     `ev2` are of NTAG 424 DNA, `desfire` of DESFire, which has the key in an application of the site's own.
-    `meta` is None where the site's cards show UID and counter in clear.
+    `meta` is None where the site's cards show UID and counter in clear. `version`: of the master key that
+    they are derived from, which is written on a card beside its keys. `earlier`: the same cards' keys by
+    masters before it, while cards are moved from one to the next; the newest first.
     """
 
     sun: dict[Uid, Key] = {}
     ev2: dict[Uid, Key] = {}
     desfire: dict[Uid, Key] = {}
     meta: Key | None = None
+    version: Annotated[int, Meta(ge=1, le=255)] = 1
+    earlier: tuple["KeyRing", ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.sun or self.ev2 or self.desfire)
@@ -36,6 +42,17 @@ class KeyRing(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
 
 
 NO_KEYS = KeyRing()
+
+
+def site_ring(
+    site: SiteKeys, cards: Collection[tuple[str, Card]], least: Proof, meta: bool
+) -> KeyRing:
+    """As `ring`, of all master keys that cards of the site may be made with. Raises ValueError."""
+    rings = [
+        replace(ring(one.master, cards, least, meta), version=one.version)
+        for one in (site, *site.earlier)
+    ]
+    return replace(rings[0], earlier=tuple(rings[1:]))
 
 
 def ring(master: bytes, cards: Iterable[tuple[str, Card]], least: Proof, meta: bool) -> KeyRing:

@@ -17,7 +17,7 @@ from hardware.cards.twin import desfire
 from hardware.cards.twin.ntag424 import Ntag424
 from hardware.pn532.field import Card
 from hardware.pn532.twin import Pn532Twin
-from wire.cards.keyfile import read_keys
+from wire.cards.keyfile import SiteKeys, read_keys
 from wire.cards.keys import AIDS, AUTH, DESFIRE, card_keys
 from wire.cards.ring import ring
 
@@ -85,6 +85,36 @@ class TestKeys:
         keys.chmod(0o644)
         code, out, err = personalise()
         assert (code, out) == (2, "") and "chmod 600" in err
+
+
+class TestNewKeys:
+    def test_a_card_is_moved_from_one_key_file_to_the_next(
+        self, run, keys, personalise, twin, fire, tmp_path, capsys
+    ):
+        two, three = tmp_path / "two.toml", tmp_path / "three.toml"
+        twin.present(Card(fire.uid, desfire.SENS_RES, desfire.SAK, desfire.ATS, fire))
+        personalise()
+        assert xunkong.main(["--lang", "en", "card", "keys", "next", str(keys), str(two)]) == 0
+        said = capsys.readouterr().out
+        assert "version 2, with the earlier keys" in said
+        assert not any(one.master.hex() in said for one in (read_keys(keys), read_keys(two)))
+        assert read_keys(two).earlier == (read_keys(keys),)
+        code, out, _ = run("verify", "--keys", two)
+        assert code == 0 and "of version 1, the site's of 2: personalise it again" in out
+        code, out, _ = run("personalise", "--keys", two, "--person", "p", "--json")
+        assert code == 0 and done(out) == FIRE_STEPS[1:]
+        assert xunkong.main(["card", "keys", "retire", str(two), str(three)]) == 0
+        assert read_keys(three) == SiteKeys(read_keys(two).master, 2)
+        code, out, _ = run("verify", "--keys", three, "--json")
+        assert (code, lines(out)) == (0, [{"uid": UID, "proof": "ev2", "failed": None}])
+        assert run("verify", "--keys", keys)[0] == 1
+
+    @pytest.mark.parametrize("what", ["next", "retire"])
+    def test_no_file_is_overwritten(self, keys, tmp_path, what, capsys):
+        there = tmp_path / "there.toml"
+        there.write_text("mine")
+        assert xunkong.main(["card", "keys", what, str(keys), str(there)]) == 2
+        assert there.read_text() == "mine" and "never overwritten" in capsys.readouterr().err
 
 
 class TestRead:

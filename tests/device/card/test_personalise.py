@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from device.card.personalise import carry_out, survey
-from device.card.proofs import prove
+from device.card.proofs import prove, version_on
 from device.card.reader import Held
 from device.card.wanted import FAMILIES, ndef_under, wanted
 from hardware.cards.desfire import SETTINGS
@@ -107,6 +107,52 @@ def test_torn_away_at_any_command_the_next_run_finishes(kind, at, lost, torn):
     run(card)
     assert survey(card.exchange, wish(card)).left == ()
     assert holds(card)
+
+
+MOVED = SiteKeys(bytes(reversed(range(16))), 4, (SITE,))
+
+
+def test_a_card_of_the_site_is_moved_to_its_new_keys_and_no_more(card, family):
+    run(card)
+    before = card.counter if family == "ntag424" else None
+    assert run(card, site=MOVED) == KEY_STEPS
+    assert (tuple(keys_in(card).keys)) == card_keys(MOVED.master, UID, family).slots
+    assert set(keys_in(card).versions) == {MOVED.version}
+    assert before is None or card.counter == before
+    assert holds(card, MOVED) and not holds(card)
+    assert run(card, site=MOVED) == ()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("step", range(len(KEY_STEPS)), ids=KEY_STEPS)
+def test_torn_away_while_it_is_moved_the_next_run_finishes(card, torn, step, lost):
+    run(card)
+    card.activated()
+    with pytest.raises(CardGone):
+        run(card, torn(card, step + 1, lost, lambda c: c[1] == 0xC4).heard, MOVED)
+    card.activated()
+    assert run(card, site=MOVED) == KEY_STEPS[step + lost :]
+    assert holds(card, MOVED)
+
+
+def test_a_new_card_gets_the_new_keys_at_once(card, family):
+    assert run(card, site=MOVED) == STEPS[family]
+    assert holds(card, MOVED)
+
+
+def test_once_retired_a_card_with_earlier_keys_is_a_strangers(card):
+    run(card)
+    with pytest.raises(Fault, match="neither a new card's nor this key file's"):
+        run(card, site=SiteKeys(MOVED.master, MOVED.version))
+
+
+@pytest.mark.parametrize(("keys", "version"), [(SITE, 3), (MOVED, 4)])
+def test_which_of_the_keys_a_card_has(card, keys, version):
+    fresh = Held(UID, 0x20, card.exchange)
+    assert version_on(fresh, wish(card, site=MOVED)) == MOVED.version
+    run(card, site=keys)
+    card.activated()
+    assert version_on(fresh, wish(card, site=MOVED)) == version
 
 
 def test_another_url_is_written_anew_with_the_sites_own_keys(ntag):

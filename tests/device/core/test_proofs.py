@@ -5,8 +5,9 @@ import pytest
 from device.cards import CardCiphers
 from device.own_key import own_key
 from tests.sun import sun_url
+from wire.cards.keyfile import SiteKeys
 from wire.cards.keys import card_keys, meta_key
-from wire.cards.ring import NO_KEYS, PURPOSE, encode, ring
+from wire.cards.ring import NO_KEYS, PURPOSE, encode, ring, site_ring
 from wire.orders import Badge, ConfigMessage, UnitConfig
 from wire.records import Checkin, Config, Crew, Ref
 from wire.seal import public_of, seal
@@ -30,10 +31,10 @@ def key_file(tmp_path):
 def config(key_file):
     """A configuration with the keys of `CARDS`, sealed to the unit `v-1`."""
 
-    def make(least="uid", to="v-1", **more):
+    def make(least="uid", to="v-1", keys=None, **more):
         public = public_of(own_key(key_file))
-        keys = encode(ring(MASTER, CARDS, least, meta=True))
-        sealed = seal(keys, public, to, PURPOSE)
+        text = encode(keys or ring(MASTER, CARDS, least, meta=True))
+        sealed = seal(text, public, to, PURPOSE)
         fields = {"place": "pl-1", "badges": BADGES, "least_proof": least, "card_keys": sealed}
         return UnitConfig(**{**fields, **more})
 
@@ -64,6 +65,23 @@ def test_a_sun_message_that_holds_is_proof_and_goes_up_raw(start, sealed):
     record = last(unit)
     assert (record.result, record.proof, record.sun_counter) == ("accepted", "sun", 61)
     assert record.sun == url(61, sealed=sealed)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_while_cards_are_moved_to_new_keys_both_hold(start, config, sealed):
+    new = bytes(reversed(MASTER))
+    site = SiteKeys(new, 2, (SiteKeys(MASTER, 1),))
+    unit = start("sun")
+    keys = config("sun", keys=site_ring(site, CARDS, "sun", meta=True)).card_keys
+    unit.configure(2, place="pl-1", badges=BADGES, least_proof="sun", card_keys=keys)
+    assert last(unit, Config).outcome == "applied"
+    meta = meta_key(new) if sealed else None
+    unit.tap(SUN, sun=url(61, sealed=sealed), at_ms=10_000)
+    unit.tap(SUN, sun=sun_url(card_keys(new, SUN).file, SUN, 62, meta), at_ms=40_000)
+    unit.tap(SUN, sun=url(62, sealed=sealed), at_ms=70_000)
+    unit.tap(SUN, sun=sun_url(card_keys(bytes(16), SUN).file, SUN, 63, meta), at_ms=100_000)
+    found = [(r.result, r.sun_counter) for r in unit.kept(Checkin)]
+    assert found == [("accepted", 61), ("accepted", 62), ("replayed", 62), ("forged", None)]
 
 
 def test_a_message_shown_again_is_refused_and_recorded(start):

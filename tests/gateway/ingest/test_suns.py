@@ -159,6 +159,16 @@ def test_a_card_that_its_unit_found_forged_is_told_once_a_day(any_store, bench_o
     assert f"cp-1: card {CARD} did not have its key" in alarm
 
 
+def test_a_card_with_earlier_keys_holds_until_they_are_retired(any_store, bench_on, tap):
+    moved = SiteKeys(bytes(reversed(range(16))), 2, (KEYS,))
+    bench = bench_on(any_store, card_keys=moved)
+    bench.take(tap("cp-1", (5, 0), sealed=True).message())
+    assert (bench.alarms(), marks(bench)) == ([], [None])
+    bench = bench_on(any_store, card_keys=SiteKeys(moved.master, 2))
+    bench.take(tap("cp-2", (6, 10), sealed=True).message())
+    assert len(bench.alarms()) == 1
+
+
 def test_one_that_is_forged_by_both_words_is_told_once(bench, tap):
     bench.take(tap("cp-1", (5, 0), sun=STRAY, result="forged").message())
     (alarm,) = bench.alarms()

@@ -85,6 +85,32 @@ class TestHonest:
         assert "b'" not in repr(KEY)
 
 
+class TestMovedToNewKeys:
+    """The card's key may be one of two; which, the version beside it says."""
+
+    KEY = CardKey(b"n" * 16, earlier={7: KEYS[3]})
+
+    @pytest.mark.parametrize("made", ["card", "fire"])
+    @pytest.mark.parametrize(("version", "held"), [(7, KEYS[3]), (8, b"n" * 16)])
+    def test_the_earlier_and_the_new(self, card, made, version, held):
+        key, shown = self.KEY, card
+        if made == "fire":
+            key, shown = CardKey(b"n" * 16, 3, b"XK1", self.KEY.earlier), Desfire(UID, b"XK1", KEYS)
+            examine(shown.exchange, TARGET, lambda uid: key)
+        shown.keys[3], shown.versions[3] = held, version
+        assert examine(shown.exchange, TARGET, lambda uid: key) == Evidence("ev2")
+        assert shown.fails[3].total == 0
+
+    @pytest.mark.parametrize("version", [0, 7, 8, 9])
+    def test_another_key_is_a_forgery_whatever_version_it_says(self, card, version):
+        card.keys[3], card.versions[3] = b"x" * 16, version
+        assert examine(card.exchange, TARGET, lambda uid: self.KEY).forged
+
+    def test_a_card_that_does_not_tell_its_version_is_weak(self, card):
+        found = examine(refusing(card.exchange, 0x64, "911c"), TARGET, lambda uid: self.KEY)
+        assert (found.proof, found.forged) == ("sun", False)
+
+
 class TestDishonest:
     def test_downgrade_is_said_plainly(self, card):
         """A card that is enrolled with a key, and shows only its UID or a SUN message."""

@@ -6,7 +6,14 @@ import traceback
 
 import pytest
 
-from wire.cards.keyfile import read_keys, write_keys
+from wire.cards.keyfile import (
+    MOST_EARLIER,
+    SiteKeys,
+    next_keys,
+    read_keys,
+    without_earlier,
+    write_keys,
+)
 from wire.words import Fault
 
 SECRET = "c0ffee00c0ffee00c0ffee00c0ffee0"
@@ -95,6 +102,12 @@ def test_what_is_no_plain_file_is_refused_and_waits_for_nobody(path):
         f'master = "{SECRET}0"\nother = "{SECRET}"\n',
         f"master = {SECRET}\n",
         "master = 7\n",
+        "earlier = 7\n",
+        f'earlier = ["{SECRET}0"]\nmaster = "{SECRET}0"\n',
+        f'master = "{SECRET}0"\nversion = 2\n[[earlier]]\nmaster = "{SECRET}1"\n',
+        f'master = "{SECRET}0"\n[[earlier]]\nmaster = "{SECRET}1"\nversion = 1\n',
+        f'master = "{SECRET}0"\nversion = 2\n[[earlier]]\nmaster = "{SECRET}"\nversion = 1\n',
+        f'master = "{SECRET}0"\nversion = 2\n[[earlier]]\nmaster = "{SECRET}1"\nversion = 1\nb = 1\n',
     ],
 )
 def test_what_is_wrong_in_it_is_never_told(path, text):
@@ -109,6 +122,31 @@ def test_neither_is_what_is_no_text(path):
     path.chmod(0o600)
     with pytest.raises(Fault, match="not in order"):
         read_keys(path)
+
+
+def test_the_next_keys_stand_beside_the_earlier_ones(path, tmp_path):
+    first = write_keys(path)
+    second = write_keys(tmp_path / "2.key", next_keys(first))
+    third = write_keys(tmp_path / "3.key", next_keys(second))
+    assert read_keys(tmp_path / "3.key") == third
+    assert [one.version for one in (third, *third.earlier)] == [3, 2, 1]
+    assert third.earlier == (SiteKeys(second.master, 2), first)
+    assert len({one.master for one in (third, *third.earlier)}) == 3
+    assert stat.S_IMODE((tmp_path / "3.key").stat().st_mode) == 0o600
+    alone = write_keys(tmp_path / "4.key", without_earlier(third))
+    assert read_keys(tmp_path / "4.key") == alone == SiteKeys(third.master, 3)
+
+
+def test_versions_go_round_and_never_to_a_new_cards():
+    assert next_keys(SiteKeys(bytes(16), 255)).version == 1
+
+
+def test_there_are_not_more_earlier_keys_than_a_unit_should_try():
+    keys = SiteKeys(bytes(16))
+    for _ in range(MOST_EARLIER):
+        keys = next_keys(keys)
+    with pytest.raises(Fault, match="card keys retire"):
+        next_keys(keys)
 
 
 def test_keys_are_not_shown(path):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from wire.cards.keyfile import SiteKeys
 from wire.cards.keys import card_keys, meta_key
-from wire.cards.ring import NO_KEYS, KeyRing, decode, encode, ring
+from wire.cards.ring import NO_KEYS, KeyRing, decode, encode, ring, site_ring
 from wire.words import Fault
 
 MASTER = bytes(range(16))
@@ -38,6 +39,21 @@ def test_the_master_and_the_key_to_change_a_card_never_leave():
 def test_there_and_back():
     keys = ring(MASTER, CARDS, "sun", meta=True)
     assert decode(encode(keys)) == keys
+
+
+def test_while_cards_are_moved_a_unit_has_the_keys_by_both_masters():
+    old = bytes(reversed(MASTER))
+    keys = site_ring(SiteKeys(MASTER, 8, (SiteKeys(old, 7),)), CARDS, "sun", meta=True)
+    assert (keys.version, [one.version for one in keys.earlier]) == (8, [7])
+    assert keys.sun == ring(MASTER, CARDS, "sun", meta=True).sun
+    assert keys.earlier[0].sun == ring(old, CARDS, "sun", meta=True).sun
+    assert decode(encode(keys)) == keys
+
+
+def test_one_master_is_as_before():
+    """Also in bytes, so that units of an earlier version take it."""
+    now = encode(site_ring(SiteKeys(MASTER), CARDS, "sun", meta=True))
+    assert now == encode(ring(MASTER, CARDS, "sun", meta=True))
 
 
 @pytest.mark.parametrize("text", [b"", b"\xc1", b"\x81\xa3sun\x81\xa804a1b2c3\xc4\x01k", b"\x90"])
