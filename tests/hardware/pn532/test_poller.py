@@ -2,12 +2,18 @@
 
 import queue
 import threading
+from functools import partial
 
 import pytest
 
+from hardware.cards.examine import CardKey, examine
+from hardware.cards.twin import desfire, ntag424
+from hardware.cards.twin.desfire import Desfire
+from hardware.cards.twin.ntag424 import Ntag424
 from hardware.errors import CardRefused
 from hardware.pn532 import poller
 from hardware.pn532.chip import ERROR_FRAME
+from hardware.pn532.field import Card
 from hardware.pn532.poller import CardArrived, CardLeft, CardTorn, NfcReader, NfcStatus
 from hardware.pty import SerialLine
 
@@ -176,3 +182,45 @@ def test_an_answer_of_the_chip_is_a_sign_of_life(twin):
         continue
     assert reader.heard_ms >= arrived.up_ms
     reader.stop()
+
+
+class Cut:
+    """Passes commands to a card until the `at`th; its answer to that one is lost, and nothing is heard after."""
+
+    def __init__(self, card, at):
+        self._card, self._left = card, at
+        self.activated = card.activated
+
+    def exchange(self, command):
+        self._left -= 1
+        said = self._card.exchange(command)
+        return said if self._left > 0 else None
+
+
+@pytest.mark.parametrize("held", [bytes(16), b"x" * 16], ids=["genuine", "forged"])
+@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("family", ["ntag424", "desfire"])
+def test_a_card_torn_from_its_authentication_is_told_as_torn_and_not_as_forged(
+    twin, polling, family, at, held
+):
+    """What it is, the next showing says."""
+    uid = bytes.fromhex(TYPE4)
+    key = CardKey(bytes(16), 3, b"XK1" if family == "desfire" else None)
+    keys = [bytes(16), bytes(16), bytes(16), held, bytes(16)]
+    contents = Desfire(uid, b"XK1", keys) if family == "desfire" else Ntag424(uid, keys)
+    module = desfire if family == "desfire" else ntag424
+
+    def shown(what):
+        return Card(uid, module.SENS_RES, module.SAK, module.ATS, what)
+
+    said = polling(partial(examine, key_for=lambda uid: key))
+    twin.present(shown(Cut(contents, at)))
+    assert said.what() == (CardTorn, TYPE4)
+    twin.remove()
+    twin.present(shown(contents))
+    while isinstance(event := said.next(), CardTorn):
+        continue
+    assert isinstance(event, CardArrived)
+    assert (event.evidence.proof, event.evidence.forged) == (
+        ("uid", True) if any(held) else ("ev2", False)
+    )
