@@ -2,8 +2,11 @@
 
 import re
 
-_MARKS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
-"""A string (also one that never ends), or a bracket. Possessive, so that nothing is looked at twice."""
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""A string, also one that never ends. Possessive, so that nothing is looked at twice."""
+
+_BRACKETS = b"[{]}"
+_REST = bytes(set(range(256)) - set(_BRACKETS))
 
 
 def deeper_than(raw: bytes, limit: int) -> bool:
@@ -11,12 +14,11 @@ def deeper_than(raw: bytes, limit: int) -> bool:
     if raw.count(b"[") + raw.count(b"{") <= limit:
         return False
     depth = 0
-    for mark in _MARKS.finditer(raw):
-        first = raw[mark.start()]
-        if first in b"[{":
+    for bracket in _STRING.sub(b"", raw).translate(None, _REST):
+        if bracket in b"[{":
             depth += 1
             if depth > limit:
                 return True
-        elif first in b"]}":
+        else:
             depth -= 1
     return False

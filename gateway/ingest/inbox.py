@@ -20,7 +20,7 @@ LIGHT_WEIGHT = 128 * 1024
 PHOTO_ROOM = 256
 """Chunks that may wait; they are large."""
 
-INFLATED = 8
+INFLATED = 4
 """A compressed payload weighs so many times its size: about what it grows to."""
 
 
