@@ -25,6 +25,13 @@ class CardCiphers:
         except Fault as exc:
             self._key = exc
 
+    @property
+    def public(self) -> str | None:
+        """The public key that secrets are sealed to (hex); None where the unit's own is out of order."""
+        from wire.seal import public_of
+
+        return None if isinstance(self._key, Fault) else public_of(self._key)
+
     def open(self, sealed: str) -> KeyRing:
         """The keys that were sealed to this unit. Raises `Fault`."""
         from wire.seal import unseal

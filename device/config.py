@@ -25,13 +25,17 @@ class UnitSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """One broker's address; several are tried in order. `ca`, `cert`, `key`: files, for TLS."""
+    """One broker's address; several are tried in order. `tls` false: a test's broker, in clear."""
 
     host: Annotated[str, Meta(min_length=1, max_length=253)]
-    port: Port = 1883
-    ca: PathText | None = None
-    cert: PathText | None = None
-    key: PathText | None = None
+    port: Port = 8883
+    tls: bool = True
+
+
+class IdentitySection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`folder`: the unit's key and certificate, and the site's authority (see `device.papers`)."""
+
+    folder: PathText = "identity"
 
 
 class JournalSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,6 +130,7 @@ class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     unit: UnitSection
     broker: Annotated[list[BrokerSection], Meta(min_length=1, max_length=16)]
     journal: JournalSection
+    identity: IdentitySection = IdentitySection()
     gps: GpsSection | None = None
     nfc: NfcSection | None = None
     panel: PanelSection = PanelSection("none")
@@ -137,7 +142,7 @@ class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     def brokers(self) -> list[Broker]:
         """The brokers as the link takes them."""
-        return [Broker(b.host, b.port, b.ca, b.cert, b.key) for b in self.broker]
+        return [Broker(b.host, b.port, b.tls) for b in self.broker]
 
 
 def load(path: Path) -> DeviceConfig:
@@ -165,3 +170,8 @@ def _check_zone(path: Path, zone: str) -> None:
 def journal_path(path: Path, config: DeviceConfig) -> Path:
     """Where the journal lies; a relative path is taken from the configuration's folder."""
     return path.parent / config.journal.path
+
+
+def identity_folder(path: Path, config: DeviceConfig) -> Path:
+    """Where the unit's papers lie; a relative path is taken from the configuration's folder."""
+    return path.parent / config.identity.folder

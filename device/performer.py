@@ -212,7 +212,8 @@ class Performer:
             len(found.raws),
             h_last,
         )
-        return encode_batch(found.log, found.first, found.prev, found.raws, self._signer.sign(text))
+        signature = (self._signer.kid, self._signer.sign(text))
+        return encode_batch(found.log, found.first, found.prev, found.raws, signature)
 
     def _read(self, effect: ef.SendBatch) -> Slice | None:
         """What is to be sent; rows that have rotted are taken out of the way, and told of."""

@@ -19,10 +19,11 @@ from zoneinfo import ZoneInfo
 from device import system
 from device.cards import CardCiphers
 from device.chrony import ChronyFeed
-from device.config import DeviceConfig, journal_path
+from device.config import DeviceConfig, identity_folder, journal_path
 from device.core import events as ev
 from device.core.agent import Agent
 from device.core.clock import BUILT_MS
+from device.core.downlink import GATEWAY_CERT
 from device.core.economy import Plan
 from device.core.effects import Effect
 from device.core.station import Budgets, Identity, Ignition, Means, Memory
@@ -33,10 +34,11 @@ from device.link.mqtt import MqttLink
 from device.memory import begin_run, end_run, recall
 from device.news import News
 from device.own_key import key_path
+from device.papers import Papers
 from device.parts import Parts
 from device.performer import Performer
+from device.trust import GatewayTrust
 from wire import topics
-from wire.chain import NoKeys
 
 TICK_S = 0.25
 CLOCK_S = 10.0
@@ -61,6 +63,7 @@ class Runner:
         self._journal_path = journal_path(path, config)
         self._identity = Identity(config.unit.id, config.unit.role, system.boot_id(), version)
         self._inbox = Inbox()
+        self._papers = Papers(config.unit.id, identity_folder(path, config))
         self._parts = Parts(config, path.parent, self._inbox.put)
         self._spoken = Spoken()
         self._powering_off = False
@@ -110,7 +113,15 @@ class Runner:
         """Works on `journal` until `stop`; True when it was found damaged and must be opened anew."""
         try:
             leave = partial(self._leave, stop)
-            shift = _Run(self._config, self._identity, journal, self._parts, self._inbox, leave)
+            shift = _Run(
+                self._config,
+                self._identity,
+                self._papers,
+                journal,
+                self._parts,
+                self._inbox,
+                leave,
+            )
             shift.work(stop, self._spoken)
         except JournalCorrupt as exc:
             log.error("%s", exc)
@@ -160,6 +171,7 @@ class _Run:
         self,
         config: DeviceConfig,
         identity: Identity,
+        papers: Papers,
         journal: Journal,
         parts: Parts,
         inbox: Inbox,
@@ -171,16 +183,18 @@ class _Run:
         _lift_system_clock(config, self._memory)
         socket = config.clock.chrony_socket
         self._feed = ChronyFeed(Path(socket)) if socket else None
-        self._agent = Agent(identity, self._memory, _means(config, journal.path))
+        self._agent = Agent(
+            identity, self._memory, _means(config, papers, journal.path, self._memory)
+        )
         self._link = MqttLink(
-            config.unit.id, config.brokers(), inbox.put, self._agent.will, random.random
+            config.unit.id, config.brokers(), inbox.put, self._agent.will, random.random, papers
         )
         self._performer = Performer(
             config.unit.id,
             journal,
             parts.panel,
             self._link,
-            NoKeys(),
+            papers,
             inbox.put,
             leave,
             parts.photo,
@@ -262,15 +276,25 @@ def _budgets(config: DeviceConfig) -> Budgets:
     )
 
 
-def _means(config: DeviceConfig, journal: Path) -> Means:
-    power = config.power
+def _gateway_certificate(memory: Memory) -> str | None:
+    held = memory.notes.recall(GATEWAY_CERT, dict[str, str])
+    return held.get("cert") if held else None
+
+
+def _means(config: DeviceConfig, papers: Papers, journal: Path, memory: Memory) -> Means:
+    power, cards = config.power, CardCiphers(config.unit.id, key_path(journal))
+
+    def introduction() -> tuple[str | None, str | None]:
+        return papers.shown, cards.public
+
     return Means(
         jitter=random.random,
         nonce=lambda: secrets.token_hex(16),
-        signer=NoKeys(),
-        verifier=NoKeys(),
+        signer=papers,
+        verifier=GatewayTrust(papers.authority, _gateway_certificate(memory)),
+        introduction=introduction,
         floor_ms=BUILT_MS,
-        cards=CardCiphers(config.unit.id, key_path(journal)),
+        cards=cards,
         ignition=Ignition(int(power.hold_s * 1000), int(power.farewell_s * 1000))
         if power
         else None,

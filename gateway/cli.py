@@ -184,7 +184,6 @@ def config_push(args: argparse.Namespace) -> int:
     """Keeps a new version; ingest publishes it within a second or two."""
     from gateway.unit_config import push, read_cards, read_unit_file
     from gateway.unit_keys import with_card_keys
-    from wire.chain import NoKeys
     from wire.duties import duty_table
 
     with opened(args) as (config, store):
@@ -192,7 +191,7 @@ def config_push(args: argparse.Namespace) -> int:
         wanted, sealed = with_card_keys(
             store, args.unit, wanted, read_cards(args.file), config.cards
         )
-        version = push(store, args.unit, wanted, NoKeys(), sealed)
+        version = push(store, args.unit, wanted, sealed)
     if args.json:
         return print_rows(args, [{"unit": args.unit, "version": version}])
     said = Words(

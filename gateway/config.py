@@ -18,13 +18,14 @@ PathText = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """A broker; the gateway listens at all of them, since a unit uses whichever answers."""
+    """A broker; the gateway listens at all of them, since a unit uses whichever answers.
+
+    `tls` false: a test's broker, in clear.
+    """
 
     host: Annotated[str, Meta(min_length=1, max_length=253)]
-    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
-    ca: PathText | None = None
-    cert: PathText | None = None
-    key: PathText | None = None
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8883
+    tls: bool = True
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -50,6 +51,12 @@ class SiteSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`zone`: in which times are shown (IANA name); inside all is UTC."""
 
     zone: Annotated[str, Meta(min_length=1, max_length=64)] = "Asia/Shanghai"
+
+
+class KeysSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`folder`: the gateway's keys and the site's authority (see `gateway.keys`), relative to the file."""
+
+    folder: PathText = "keys"
 
 
 class PhotosSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +93,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     sink: Annotated[list[SinkSection], Meta(max_length=16)] = []
     site: SiteSection = SiteSection()
     ingest: IngestSection = IngestSection()
+    keys: KeysSection = KeysSection()
     photos: PhotosSection = PhotosSection()
     cards: CardsSection = CardsSection()
     duty: Annotated[list[DutyKind], Meta(max_length=200)] = []
@@ -111,7 +119,8 @@ def load(path: Path) -> GatewayConfig:
     duty_table(config.duty)
     keys = config.cards.keys
     cards = structs.replace(config.cards, keys=keys and str(path.resolve().parent / keys))
-    return structs.replace(config, store=store, photos=photos, cards=cards)
+    own = KeysSection(str(path.resolve().parent / config.keys.folder))
+    return structs.replace(config, store=store, photos=photos, cards=cards, keys=own)
 
 
 def _check_zone(path: Path, zone: str) -> None:

@@ -134,7 +134,7 @@ class Desk:
         return [
             (
                 topics.order(order.unit),
-                codec.encode(codec.sign(message(order, nonce), self._signer)),
+                codec.encode_signed(message(order, nonce), topics.order(order.unit), self._signer),
             )
             for order, nonce in fresh
         ]

@@ -19,12 +19,13 @@ def retain_command(commands: Commands) -> None:
 
 def retain(args: argparse.Namespace) -> int:
     """Carries out the policy once. 1 when files were found missing."""
+    from gateway.keys import GatewayKeys
     from gateway.photo_retention import retain_photos
     from gateway.store.own_log import OwnLog
 
     with opened(args) as (config, store):
-        photos = config.photos
+        photos, own = config.photos, OwnLog(GatewayKeys(Path(config.keys.folder)))
         now_ms = time.time_ns() // 1_000_000
-        done = retain_photos(store, Path(photos.path), photos.keep_days, OwnLog(), now_ms)
+        done = retain_photos(store, Path(photos.path), photos.keep_days, own, now_ms)
     print_rows(args, [{"of": "photos", **msgspec.structs.asdict(done)}])
     return 1 if done.missing else 0

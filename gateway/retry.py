@@ -7,11 +7,12 @@ import sqlalchemy as sa
 
 from gateway.ingest.intake import Intake, Message
 from gateway.ingest.quarantine import KEPT_BYTES
+from gateway.ingest.registry import Registry
+from gateway.keys import GatewayKeys
 from gateway.store.open import Store
 from gateway.store.schema import quarantine
 from wire import topics
 from wire.cards.keyfile import SiteKeys
-from wire.chain import NoKeys
 from wire.words import Fault
 
 
@@ -33,17 +34,20 @@ def one(store: Store, digest: str) -> Any:
     return found[0]
 
 
-def again(store: Store, row: Any, card_keys: SiteKeys | None) -> str | None:
+def again(
+    store: Store, row: Any, keys: GatewayKeys, card_keys: SiteKeys | None = None
+) -> str | None:
     """Tries a payload once more. None when it was taken, and is out of quarantine; else why not.
 
-    `card_keys`: the site's, to check SUN messages by, as ingest does; None: they stay unverified.
+    `keys`: the gateway's own. `card_keys`: the site's, to check SUN messages by, as ingest does; None: they
+    stay unverified.
     """
     if len(row.payload) >= KEPT_BYTES:
         return f"only its first {KEPT_BYTES} bytes were kept"
     place = topics.parse(row.topic)
     if isinstance(place, topics.Up) and place.kind == "photo":
         return "its unit sends a photo's bytes again by itself"
-    intake = Intake(store, NoKeys(), NoKeys(), lambda point: None, card_keys=card_keys)
+    intake = Intake(store, Registry(keys.authority), keys, lambda point: None, card_keys=card_keys)
     intake.take([Message(row.topic, row.payload)], time.time_ns() // 1_000_000)
     with store.changing() as connection:
         held = connection.execute(

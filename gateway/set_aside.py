@@ -1,6 +1,7 @@
 """`xunkong gateway forward parked|retry` and `quarantine`: what was set aside, and another try."""
 
 import argparse
+from pathlib import Path
 
 import msgspec
 
@@ -104,15 +105,16 @@ def quarantine_show(args: argparse.Namespace) -> int:
 
 def quarantine_retry(args: argparse.Namespace) -> int:
     """Tries payloads again. 1 if any is still refused."""
+    from gateway.keys import GatewayKeys
     from gateway.retry import again, listed, one
     from gateway.unit_keys import site_keys
 
     refused = 0
     with opened(args) as (config, store):
-        card_keys = site_keys(config.cards)
+        keys, card_keys = GatewayKeys(Path(config.keys.folder)), site_keys(config.cards)
         chosen = listed(store) if args.sha256 is None else [one(store, args.sha256)]
         for row in chosen:
-            why = again(store, row, card_keys)
+            why = again(store, row, keys, card_keys)
             refused += why is not None
             print_rows(args, [{"sha256": row.sha256, "taken": why is None, "why": why}])
     return 1 if refused else 0

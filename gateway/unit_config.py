@@ -16,7 +16,6 @@ from gateway.unit_keys import SealedKeys
 from wire import codec, topics
 from wire.batch import BadPayload
 from wire.cards.ring import Card
-from wire.chain import Signer
 from wire.duties import DutyKind, duty_table
 from wire.limits import Name, Uid
 from wire.orders import (
@@ -174,10 +173,10 @@ def _utc_ms(moment: datetime | None, zone: ZoneInfo) -> int | None:
     return int(aware.timestamp() * 1000)
 
 
-def push(
-    store: Store, unit: str, config: UnitConfig, signer: Signer, sealed: SealedKeys | None = None
-) -> int:
+def push(store: Store, unit: str, config: UnitConfig, sealed: SealedKeys | None = None) -> int:
     """Keeps `config` as the newest of `unit`, and what is `sealed` in it; returns its version.
+
+    It is signed when it goes out.
 
     Raises `Fault` for no unit's name, and for what a unit would not take.
     """
@@ -189,7 +188,7 @@ def push(
     with store.writing() as connection:
         query = sa.select(sa.func.max(configs.c.version)).where(configs.c.unit == unit)
         version = (connection.execute(query).scalar() or 0) + 1
-        body = codec.encode(codec.sign(ConfigMessage(1, unit, version, config), signer))
+        body = codec.encode(ConfigMessage(1, unit, version, config))
         _readable(unit, body)
         now_ms = time.time_ns() // 1_000_000
         row = {"unit": unit, "version": version, "body": body}

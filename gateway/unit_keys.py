@@ -45,6 +45,14 @@ def set_unit_key(store: Store, unit: str, public: str) -> bool:
     return held not in (None, public)
 
 
+def sealed_to(connection: sa.Connection, unit: str, public: str, now_ms: int) -> None:
+    """What `unit` said in a signed greeting: secrets are sealed to `public` from now on."""
+    query = sa.select(unit_keys.c.public).where(unit_keys.c.unit == unit)
+    if connection.execute(query).scalar() != public:
+        row = {"unit": unit, "public": public, "set_ms": now_ms}
+        upsert(connection, unit_keys, ["unit"], [row])
+
+
 def unit_key(store: Store, unit: str) -> str | None:
     """The public key of `unit`, None where no technician has set one."""
     with store.reading() as connection:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from gateway.lookup import UnitRow, Wanted, found_records, unit_rows
 from gateway.store.open import Store, open_store
 from sim.broker import Broker, free_port
+from sim.keys import CityKeys
 from sim.program import Program
 
 WAIT_S = 30.0
@@ -23,18 +24,22 @@ class Listening(Protocol):
 
 
 class Unit:
-    """One unit's process and files. `parts` are the TOML sections of its simulated parts."""
+    """One unit's process and files. `parts` are the TOML sections of its simulated parts.
+
+    Its papers are still to be laid into `identity` (`CityKeys.enrol`).
+    """
 
     def __init__(self, name: str, role: str, folder: Path, broker: Listening, parts: str) -> None:
         self.name = name
         self.folder = folder / name
         self.folder.mkdir()
         self.config = self.folder / "device.toml"
+        self.identity = self.folder / "identity"
         self.trace = self.folder / "trace.jsonl"
         self.trace.touch()
         self.config.write_text(
             f'[unit]\nid = "{name}"\nrole = "{role}"\n'
-            f'[[broker]]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+            f'[[broker]]\nhost = "127.0.0.1"\nport = {broker.port}\ntls = false\n'
             '[journal]\npath = "journal.db"\n'
             f'[panel]\nkind = "sim"\ntrace = "trace.jsonl"\n{parts}',
             "utf-8",
@@ -48,12 +53,13 @@ class City:
 
     def __init__(self, folder: Path, embedded_broker: bool = False) -> None:
         self.folder = folder
+        self.keys = CityKeys(folder / "keys")
         self.broker = Broker(folder, embedded=embedded_broker)
         self.platform_port = free_port()
         self.events = folder / "platform.jsonl"
         self.gateway_toml = folder / "gateway.toml"
         self.gateway_toml.write_text(
-            f'[[broker]]\nhost = "127.0.0.1"\nport = {self.broker.port}\n'
+            f'[[broker]]\nhost = "127.0.0.1"\nport = {self.broker.port}\ntls = false\n'
             '[store]\nurl = "sqlite:///store.db"\n'
             f'[[sink]]\nkind = "cloudevents"\nurl = "http://127.0.0.1:{self.platform_port}/events"\n',
             "utf-8",
@@ -94,6 +100,7 @@ class City:
     def add(self, name: str, role: str, parts: str = "") -> Unit:
         """A unit more; it is not started yet."""
         unit = Unit(name, role, self.folder, self.broker, parts)
+        self.keys.enrol(name, unit.identity)
         self.units.append(unit)
         return unit
 

@@ -23,7 +23,6 @@ from sim import tally
 from sim.city import City, Unit, wait_for
 from sim.show import Show
 from sim.tapper import Tapper, badge
-from wire.chain import NoKeys
 from wire.orders import Badge, Place, Sampling, UnitConfig
 from wire.words import Fault, Language, Words
 
@@ -198,7 +197,7 @@ class Demo:
         place = Place(unit.name, unit.name, 27.2418, 111.4725)
         known = [Badge(badge(n), f"p-{n:05d}") for n in range(ROSTER) if n % 10]
         config = UnitConfig(place=unit.name, badges=known, places=[place], sampling=EVERY_FIX)
-        push(self._city.store, unit.name, config, NoKeys())
+        push(self._city.store, unit.name, config)
 
     def _all_ready(self) -> bool:
         """Every unit uses its configuration, and the gateway has what it has written so far."""

@@ -44,7 +44,8 @@ from hardware.pn532.twin import Pn532Twin
 from hardware.pty import SerialLine
 from sim.broker import Broker
 from sim.tapper import badge
-from wire import chain, topics
+from tests.keys import Site
+from wire import chain, codec, topics
 from wire.batch import decode_batch, decode_record
 from wire.live import Hello, State, WorkerState
 from wire.orders import Ack, Badge, ConfigMessage, PhotoAck, UnitConfig
@@ -69,6 +70,8 @@ TIMES = CameraTimes(
 )
 GOOD = ("accepted", "stored_offline", "duplicate")
 NO_FIX = frame("GNRMC,,V,,,,,,,,,,N") + frame("GNGGA,,,,,,0,00,99.99,,,,,,")
+
+SITE = Site()
 
 
 class Hour:
@@ -165,6 +168,7 @@ class Unit:
         self.heard, self.taps, self.unheard, self.died = queue.SimpleQueue(), [], [], []
         config = msgspec.convert(self._config(role, broker), DeviceConfig)
         self._give_roster()
+        SITE.lay_papers(name, self.folder / "identity")
         monkeypatch.setattr(panel, "Panel", partial(HeardPanel, self.heard.put))
         self._runner = Runner(config, self.folder / "device.toml", "soak", self.card)
         self._stop, self._close = threading.Event(), threading.Event()
@@ -180,7 +184,7 @@ class Unit:
         small = {"kind": "sim", "width": 64, "height": 64, "max_photos": 40, "max_mb": 16}
         return {
             "unit": {"id": self.name, "role": role},
-            "broker": [{"host": "127.0.0.1", "port": broker.port}],
+            "broker": [{"host": "127.0.0.1", "port": broker.port, "tls": False}],
             "journal": {"path": "journal.db"},
             "nfc": {"port": str(self.folder / "nfc")},
             "panel": {"kind": "sim"},
@@ -314,7 +318,7 @@ class Peer:
         client.connect("127.0.0.1", port)
         client.loop_start()
         client.subscribe(topics.ALL_UP, qos=1)
-        here = WorkerState(1, True, "s1", self._hour.utc_ms())
+        here = WorkerState(1, True, "s1", self._hour.utc_ms(), SITE.signing.text)
         client.publish(topics.worker_state("w1"), msgspec.json.encode(here), qos=1, retain=True)
 
     def end(self):
@@ -328,10 +332,10 @@ class Peer:
         take = {"hello": self._hello, "log": self._log, "photo": self._photo, "state": self._state}
         for about, answer in take.get(up.kind, lambda *_: ())(up, message.payload):
             topic = topics.ack(up.unit, about)
-            client.publish(topic, msgspec.json.encode(answer), qos=1)
+            client.publish(topic, codec.encode_signed(answer, topic, SITE.signing), qos=1)
 
     def _hello(self, up, payload):
-        hello = msgspec.json.decode(payload, type=Hello)
+        hello = codec.decode(payload, Hello)
         return [(head.stream, self._ack(up.unit, head.log)) for head in hello.logs]
 
     def _log(self, up, payload):

@@ -26,7 +26,6 @@ from sim.city import City, Unit, wait_for
 from sim.demo import EVERY_FIX, Checkpoint, Vehicle
 from sim.program import Program
 from sim.tally import UnitTally
-from wire.chain import NoKeys
 from wire.orders import UnitConfig
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
@@ -377,7 +376,7 @@ def test_kills_by_chance(
     box, gate = checkpoint("cp-1"), checkpoint("cp-2")
     units = [box.unit, gate.unit, car.unit]
     for unit in units:
-        push(city.store, unit.name, UnitConfig(sampling=EVERY_FIX), NoKeys())
+        push(city.store, unit.name, UnitConfig(sampling=EVERY_FIX))
     programs = {name: worker(name) for name in ("ingest", "forward")}
     programs |= {unit.name: unit.program for unit in units}
     for program in programs.values():

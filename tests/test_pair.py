@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from device.journal.journal import Journal
 from gateway.forward.events import rfc3339
+from gateway.keys import GatewayKeys
 from gateway.store.open import open_store
 from gateway.unit_config import newest, push
 from hardware.gps.synthetic import drive
@@ -31,7 +32,6 @@ from sim.tally import UnitTally
 from sim.tapper import BUZZER, Tap
 from wire import codec, topics
 from wire.batch import decode_record
-from wire.chain import NoKeys
 from wire.orders import Badge, Place, UnitConfig
 from wire.records import Track
 from wire.track import TrackFix, unfold
@@ -146,7 +146,7 @@ def publish(broker: Broker, topic: str, payload: bytes) -> None:
 
 class TestATap:
     def test_arrives_once(self, city: City, checkpoint: Make, settled: Settle) -> None:
-        push(city.store, "cp-1", EAST, NoKeys())
+        push(city.store, "cp-1", EAST)
         at = checkpoint("cp-1")
         at.unit.program.start()
         assert wait_for(lambda: uses(city, at.unit, 1), WAIT_S)
@@ -177,7 +177,7 @@ class TestATap:
     def test_again_within_the_repeat_time_beeps_and_is_no_second_checkin(
         self, city: City, checkpoint: Make, settled: Settle
     ) -> None:
-        push(city.store, "cp-1", EAST, NoKeys())
+        push(city.store, "cp-1", EAST)
         at = checkpoint("cp-1")
         at.unit.program.start()
         assert wait_for(lambda: uses(city, at.unit, 1), WAIT_S)
@@ -192,7 +192,7 @@ class TestATap:
     def test_is_remembered_as_a_repeat_by_a_unit_that_was_killed(
         self, city: City, checkpoint: Make, settled: Settle
     ) -> None:
-        push(city.store, "cp-1", EAST, NoKeys())
+        push(city.store, "cp-1", EAST)
         at = checkpoint("cp-1")
         at.unit.program.start()
         assert wait_for(lambda: uses(city, at.unit, 1), WAIT_S)
@@ -212,7 +212,7 @@ class TestConfiguration:
         at = checkpoint("cp-1")
         at.unit.program.start()
         assert wait_for(lambda: online(city, at.unit), WAIT_S)
-        push(city.store, "cp-1", EAST, NoKeys())
+        push(city.store, "cp-1", EAST)
         assert wait_for(lambda: uses(city, at.unit, 1), WAIT_S)
         at.unit.program.stop()
         city.gateway.stop()
@@ -228,14 +228,16 @@ class TestConfiguration:
     def test_of_a_lower_version_is_refused(
         self, city: City, checkpoint: Make, settled: Settle
     ) -> None:
-        push(city.store, "cp-1", EAST, NoKeys())
+        push(city.store, "cp-1", EAST)
         first = newest(city.store, "cp-1")
         wider = msgspec.structs.replace(EAST, badges=[*EAST.badges, Badge(OTHER, "p-2")])
-        push(city.store, "cp-1", wider, NoKeys())
+        push(city.store, "cp-1", wider)
         at = checkpoint("cp-1")
         at.unit.program.start()
         assert wait_for(lambda: uses(city, at.unit, 2), WAIT_S)
-        publish(city.broker, topics.config("cp-1"), codec.encode(first))
+        keys = GatewayKeys(city.keys.folder.path)
+        old = codec.encode_signed(first, topics.config("cp-1"), keys)
+        publish(city.broker, topics.config("cp-1"), old)
         assert wait_for(
             lambda: any(
                 one["record"]["outcome"] == "refused" and one["record"]["version"] == 1
@@ -303,7 +305,7 @@ def city_of_two_brokers(folder: Path) -> Iterator[tuple[City, Broker]]:
     second = Broker(folder / "second")
     town = City(folder)
     with town.gateway_toml.open("a") as file:
-        file.write(f'[[broker]]\nhost = "127.0.0.1"\nport = {second.port}\n')
+        file.write(f'[[broker]]\nhost = "127.0.0.1"\nport = {second.port}\ntls = false\n')
     try:
         second.start()
         with town:
@@ -315,7 +317,7 @@ def city_of_two_brokers(folder: Path) -> Iterator[tuple[City, Broker]]:
 def address(unit: Unit, port: int, first: bool) -> None:
     """Gives `unit` one address more, before or after the one that it has."""
     text = unit.config.read_text("utf-8")
-    more = f'[[broker]]\nhost = "127.0.0.1"\nport = {port}\n'
+    more = f'[[broker]]\nhost = "127.0.0.1"\nport = {port}\ntls = false\n'
     mark = "[[broker]]" if first else "[journal]"
     unit.config.write_text(text.replace(mark, more + mark, 1), "utf-8")
 
@@ -542,7 +544,7 @@ def vehicle(city: City) -> Iterator[Vehicle]:
     """A vehicle that keeps every fix; it stands still until its `twin` is started."""
     stream = b"".join(drive(time.time_ns() // 1_000_000, 600, seed=3))
     made = Vehicle(city, "v-1", stream)
-    push(city.store, "v-1", UnitConfig(sampling=EVERY_FIX), NoKeys())
+    push(city.store, "v-1", UnitConfig(sampling=EVERY_FIX))
     made.unit.program.start()
     assert wait_for(lambda: uses(city, made.unit, 1), WAIT_S)
     yield made

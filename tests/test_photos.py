@@ -16,7 +16,6 @@ from hardware.camera.twin import Control
 from sim.city import City, wait_for
 from sim.demo import Checkpoint
 from sim.tally import UnitTally
-from wire.chain import NoKeys
 from wire.orders import UnitConfig
 
 pytestmark = pytest.mark.timeout(300)
@@ -146,7 +145,7 @@ def camera_alarms(city: City) -> list[str]:
 def test_what_is_photographed_is_the_citys_to_say(
     city: City, checkpoint: Make, settled: Settle
 ) -> None:
-    push(city.store, "cp-1", UnitConfig(photo_on=("sos",)), NoKeys())
+    push(city.store, "cp-1", UnitConfig(photo_on=("sos",)))
     at = checkpoint("cp-1")
     with_camera(at)
     at.unit.program.start()

@@ -9,10 +9,9 @@ from base64 import b64decode, b64encode
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
@@ -26,6 +25,16 @@ USAGES: dict[Purpose, x509.ObjectIdentifier] = {
     "sign": ExtendedKeyUsageOID.CODE_SIGNING,
 }
 MAX_DER_BYTES = 2048
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for bytes that are no certificate it knows; they have no common root."""
 
 
 class BadCertificate(ValueError):
@@ -70,7 +79,6 @@ class Authority:
             raise BadCertificate(f"the authority's certificate cannot be read: {exc}") from exc
         if not isinstance(key, ec.EllipticCurvePublicKey):
             raise BadCertificate("the authority's key is not one of an elliptic curve")
-        self._key = key
 
     def read_text(self, text: str, purpose: Purpose) -> Certificate:
         """The certificate that a message carries. Raises `BadCertificate`."""
@@ -87,9 +95,9 @@ class Authority:
         try:
             found = x509.load_der_x509_certificate(der)
             return self._checked(found, purpose)
-        except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension) as exc:
-            if isinstance(exc, BadCertificate):
-                raise
+        except BadCertificate:
+            raise
+        except UNREADABLE as exc:
             raise BadCertificate(f"not a certificate: {exc}") from exc
 
     def _checked(self, found: x509.Certificate, purpose: Purpose) -> Certificate:
@@ -114,7 +122,7 @@ class Authority:
         if found.issuer != self.certificate.subject:
             raise BadCertificate("made by another authority")
         try:
-            self._key.verify(found.signature, found.tbs_certificate_bytes, ec.ECDSA(SHA256()))
+            found.verify_directly_issued_by(self.certificate)
         except InvalidSignature as exc:
             raise BadCertificate("its signature is not the authority's") from exc
 

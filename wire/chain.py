@@ -34,9 +34,14 @@ def signed_text(
 
 
 class Signer(Protocol):
-    """Signs on behalf of one key. `sign` gives (kid, sig), or None where no key is in use yet."""
+    """Signs with one key, which `kid` names."""
 
-    def sign(self, text: bytes) -> tuple[str, str] | None: ...
+    @property
+    def kid(self) -> str:
+        """The key's name."""
+
+    def sign(self, text: bytes) -> str:
+        """The signature of `text` (see `wire.keys`)."""
 
 
 class Verifier(Protocol):
@@ -46,19 +51,3 @@ class Verifier(Protocol):
     """
 
     def check(self, signer: str, text: bytes, kid: str | None, sig: str | None) -> str | None: ...
-
-
-class NoKeys:
-    """Signer and verifier of a site that has no keys yet: unsigned passes, a signature cannot be checked."""
-
-    def sign(self, text: bytes) -> tuple[str, str] | None:
-        """No key, so no signature."""
-        del text
-        return None
-
-    def check(self, signer: str, text: bytes, kid: str | None, sig: str | None) -> str | None:
-        """Lets the unsigned pass; a signature whose key nobody knows is refused."""
-        del text
-        if kid is None and sig is None:
-            return None
-        return f"signed by {signer} with key {kid!r}, which this site does not know"

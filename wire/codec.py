@@ -1,6 +1,12 @@
-"""JSON payloads other than batches to frozen types and back, bounded as every payload is."""
+"""JSON payloads other than batches to frozen types and back, bounded as every payload is; signed where they are.
 
-from typing import TypeVar
+A signed message ends in `,"sig":"<86 characters>"}`. What the signature covers is `xk1|<topic>|` and all of
+the message's bytes before that end, as they travelled (a zlib payload's once inflated): so it holds for
+one unit and one kind of message only, and nothing is ever encoded anew to be checked.
+"""
+
+import re
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -9,11 +15,25 @@ from wire.chain import Signer
 from wire.depth import deeper_than
 from wire.limits import MAX_DEPTH
 from wire.live import Hello
-from wire.orders import Ack, ConfigMessage, OrderMessage, PhotoAck, Refused
+from wire.orders import Ack, CertGrant, CertRequest, ConfigMessage, OrderMessage, PhotoAck, Refused
 
 T = TypeVar("T")
-Signed = Ack | PhotoAck | Refused | ConfigMessage | OrderMessage | Hello
-Signable = TypeVar("Signable", Ack, PhotoAck, Refused, ConfigMessage, OrderMessage, Hello)
+Signable = TypeVar(
+    "Signable", Ack, PhotoAck, Refused, ConfigMessage, OrderMessage, Hello, CertRequest, CertGrant
+)
+AnySignable = (
+    Ack | PhotoAck | Refused | ConfigMessage | OrderMessage | Hello | CertRequest | CertGrant
+)
+_END = re.compile(rb',"sig":"([A-Za-z0-9_-]{86})"}\Z')
+
+
+class Signed(NamedTuple, Generic[T]):
+    """A message as it came. `text`: what `sig` covers; None both, where it bears no signature."""
+
+    message: T
+    text: bytes
+    kid: str | None
+    sig: str | None
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -21,22 +41,23 @@ def encode(message: msgspec.Struct) -> bytes:
     return pack(msgspec.json.encode(message))
 
 
-def signed_text(message: Signed) -> bytes:
-    """What a message's signature covers: its JSON with `kid` and `sig` left out."""
-    return msgspec.json.encode(msgspec.structs.replace(message, kid=None, sig=None))
+def encode_signed(message: AnySignable, topic: str, signer: Signer) -> bytes:
+    """`message` as a payload for `topic`, with its signature."""
+    body = msgspec.json.encode(msgspec.structs.replace(message, kid=signer.kid, sig=None))[:-1]
+    sig = signer.sign(_covered(topic, body))
+    return pack(body + b',"sig":"' + sig.encode("ascii") + b'"}')
 
 
-def sign(message: Signable, signer: Signer) -> Signable:
-    """`message` with its signature, or as it is where no key is in use."""
-    signature = signer.sign(signed_text(message))
-    if signature is None:
-        return message
-    return msgspec.structs.replace(message, kid=signature[0], sig=signature[1])
+def _covered(topic: str, body: bytes) -> bytes:
+    return b"xk1|" + topic.encode() + b"|" + body
 
 
 def decode(payload: bytes, kind: type[T]) -> T:
     """The `kind` in `payload`. Raises `BadPayload`, naming the field and what is wrong with it."""
-    text = unpack(payload)
+    return _decode_text(unpack(payload), kind)
+
+
+def _decode_text(text: bytes, kind: type[T]) -> T:
     if deeper_than(text, MAX_DEPTH + 2):
         raise BadPayload(f"nests deeper than {MAX_DEPTH + 2}")
     try:
@@ -45,19 +66,35 @@ def decode(payload: bytes, kind: type[T]) -> T:
         raise BadPayload(str(exc)) from exc
 
 
+def decode_signed(payload: bytes, topic: str, kind: type[Signable]) -> Signed[Signable]:
+    """The `kind` that came on `topic`, with what is to be checked. Raises `BadPayload`."""
+    return _with_signature(unpack(payload), topic, kind)
+
+
+def _with_signature(text: bytes, topic: str, kind: type[Signable]) -> Signed[Signable]:
+    message = _decode_text(text, kind)
+    end = _END.search(text)
+    if end is None:
+        return Signed(message, b"", message.kid, None)
+    body = text[: end.start()]
+    return Signed(message, _covered(topic, body), message.kid, end.group(1).decode("ascii"))
+
+
 class _Peek(msgspec.Struct):
     refused: str | None = None
 
 
-def decode_answer(payload: bytes) -> Ack | Refused:
+def decode_answer(payload: bytes, topic: str) -> Signed[Ack] | Signed[Refused]:
     """What a gateway said on `down/ack/<stream>`. Raises `BadPayload`."""
-    if decode(payload, _Peek).refused is not None:
-        return decode(payload, Refused)
-    return decode(payload, Ack)
+    text = unpack(payload)
+    if _decode_text(text, _Peek).refused is not None:
+        return _with_signature(text, topic, Refused)
+    return _with_signature(text, topic, Ack)
 
 
-def decode_photo_answer(payload: bytes) -> PhotoAck | Refused:
+def decode_photo_answer(payload: bytes, topic: str) -> Signed[PhotoAck] | Signed[Refused]:
     """What a gateway said on `down/ack/photo`. Raises `BadPayload`."""
-    if decode(payload, _Peek).refused is not None:
-        return decode(payload, Refused)
-    return decode(payload, PhotoAck)
+    text = unpack(payload)
+    if _decode_text(text, _Peek).refused is not None:
+        return _with_signature(text, topic, Refused)
+    return _with_signature(text, topic, PhotoAck)

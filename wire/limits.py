@@ -62,6 +62,9 @@ BranchId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}(~[0-9a-f]{8})?" + END)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 """A SHA-256 value in lower-case hex."""
 
+CertText = Annotated[str, Meta(max_length=2732, pattern=r"^[A-Za-z0-9+/]+={0,2}" + END)]
+"""A certificate: DER of at most 2,048 bytes, in base64."""
+
 Uid = Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){4,10}" + END)]
 """A card's UID in lower-case hex: 4, 7 or 10 bytes."""
 

@@ -8,6 +8,7 @@ from wire.limits import (
     END,
     AtMs,
     BootId,
+    CertText,
     Count,
     Digest,
     Lat,
@@ -34,12 +35,18 @@ class LogHead(Struct, frozen=True):
 
 
 class Hello(Struct, frozen=True, omit_defaults=True):
-    """A unit's greeting: every log that still has something to send, oldest first, and the current ones."""
+    """A unit's greeting: every log that still has something to send, oldest first, and the current ones.
+
+    `cert`: the certificate of the key that signs, DER in base64. `seal`: the X25519 public key that secrets
+    for the unit are sealed to (`wire.seal`).
+    """
 
     v: Literal[1]
     nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}" + END)]
     boot: BootId
     logs: Annotated[list[LogHead], Meta(max_length=64)]
+    cert: CertText | None = None
+    seal: Digest | None = None
     kid: Name | None = None
     sig: Annotated[str, Meta(max_length=128)] | None = None
 
@@ -123,10 +130,14 @@ class Pos(Struct, frozen=True):
     fix: LiveFix
 
 
-class WorkerState(Struct, frozen=True):
-    """One of the gateway's workers: `store` is the identity of the store that it commits to."""
+class WorkerState(Struct, frozen=True, omit_defaults=True):
+    """One of the gateway's workers: `store` is the identity of the store that it commits to.
+
+    `cert`: the certificate of the key that signs what goes down, DER in base64; it proves itself.
+    """
 
     v: Literal[1]
     online: bool
     store: Name | None = None
     now_ms: AtMs | None = None
+    cert: CertText | None = None

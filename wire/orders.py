@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from wire.limits import END, AtMs, BranchId, Count, Digest, Lat, Lon, Name, Seq, Text, Uid
+from wire.limits import END, AtMs, BranchId, CertText, Count, Digest, Lat, Lon, Name, Seq, Text, Uid
 
 Signature = Annotated[str, Meta(max_length=128)]
 
@@ -158,5 +158,29 @@ class OrderMessage(Struct, frozen=True, omit_defaults=True):
     expires_ms: AtMs
     what: Name
     text: Text | None = None
+    kid: Name | None = None
+    sig: Signature | None = None
+
+
+class CertRequest(Struct, frozen=True, omit_defaults=True):
+    """A unit asks for a certificate: `csr` is a PEM signing request (RFC 2986) for a key it made itself.
+
+    Signed by the key it has, or, where it has none that counts, with `proof`: HMAC-SHA256 in hex of `csr`
+    by its one-time code (see `xunkong gateway ca code`).
+    """
+
+    v: Literal[1]
+    csr: Annotated[str, Meta(max_length=2048)]
+    proof: Digest | None = None
+    kid: Name | None = None
+    sig: Signature | None = None
+
+
+class CertGrant(Struct, frozen=True, omit_defaults=True):
+    """The certificate that a unit asked for, or why it gets none."""
+
+    v: Literal[1]
+    cert: CertText | None = None
+    refused: Text | None = None
     kid: Name | None = None
     sig: Signature | None = None

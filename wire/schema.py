@@ -15,7 +15,7 @@ import msgspec
 from wire.batch import Envelope
 from wire.limits import MAX_CHUNK_BYTES
 from wire.live import Hello, Pos, State, WorkerState
-from wire.orders import Ack, ConfigMessage, OrderMessage, PhotoAck, Refused
+from wire.orders import Ack, CertGrant, CertRequest, ConfigMessage, OrderMessage, PhotoAck, Refused
 from wire.records import KINDS, AnyRecord
 
 FOLDER = Path(__file__).parent / "schema"
@@ -59,6 +59,10 @@ CHANNELS = (
     Channel("xk/v1/{unit}/down/config", "send", ("config-message",), 1, True, "Version only rises"),
     Channel("xk/v1/{unit}/down/order", "send", ("order-message",), 1, False, "To one unit"),
     Channel(
+        "xk/v1/{unit}/up/csr", "receive", ("cert-request",), 1, False, "A certificate is wanted"
+    ),
+    Channel("xk/v1/{unit}/down/cert", "send", ("cert-grant",), 1, False, "The certificate"),
+    Channel(
         "xk/v1/gw/{worker}/state", "send", ("worker-state",), 1, True, "A worker; will: offline"
     ),
 )
@@ -88,6 +92,8 @@ _MESSAGES: dict[str, Any] = {
     "config-message": ConfigMessage,
     "order-message": OrderMessage,
     "worker-state": WorkerState,
+    "cert-request": CertRequest,
+    "cert-grant": CertGrant,
 }
 
 

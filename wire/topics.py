@@ -16,8 +16,8 @@ UNIT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _OFFSET = re.compile(r"0|[1-9][0-9]{0,11}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
-UpKind = Literal["hello", "state", "pos", "log", "photo"]
-DownKind = Literal["ack", "config", "order"]
+UpKind = Literal["hello", "state", "pos", "log", "photo", "csr"]
+DownKind = Literal["ack", "config", "order", "cert"]
 
 
 class Up(Struct, frozen=True):
@@ -81,6 +81,14 @@ def order(unit: str) -> str:
     return f"{ROOT}/{unit}/down/order"
 
 
+def csr(unit: str) -> str:
+    return f"{ROOT}/{unit}/up/csr"
+
+
+def cert(unit: str) -> str:
+    return f"{ROOT}/{unit}/down/cert"
+
+
 def worker_state(worker: str) -> str:
     return f"{ROOT}/{GATEWAY}/{worker}/state"
 
@@ -120,7 +128,7 @@ def _worker(parts: list[str]) -> Worker | None:
 
 def _up(unit: str, kind: str, rest: list[str]) -> Up | None:
     match kind, rest:
-        case (("hello" | "state" | "pos"), []):
+        case (("hello" | "state" | "pos" | "csr"), []):
             return Up(unit, kind)
         case "log", [("event" | "track") as stream]:
             return Up(unit, "log", stream=stream)
@@ -131,7 +139,7 @@ def _up(unit: str, kind: str, rest: list[str]) -> Up | None:
 
 def _down(unit: str, kind: str, rest: list[str]) -> Down | None:
     match kind, rest:
-        case (("config" | "order"), []):
+        case (("config" | "order" | "cert"), []):
             return Down(unit, kind)
         case "ack", [("event" | "track" | "photo") as about]:
             return Down(unit, "ack", about=about)

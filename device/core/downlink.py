@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -28,6 +29,9 @@ GATEWAY_ERR_MS = 2_000
 
 MAX_ORDERS = 64
 
+GATEWAY_CERT = "gateway certificate"
+"""The setting that keeps it over restarts."""
+
 
 class Downlink(Desk):
     """Reads what comes down. Whatever is wrong with a message, it is refused and nothing is changed."""
@@ -46,6 +50,7 @@ class Downlink(Desk):
         self._timekeeper, self._urgent = timekeeper, urgent
         self._scribe, self._picture, self._delivery = scribe, picture, delivery
         self._pending: ConfigMessage | None = None
+        self._unproven: bytes | None = None
         self._complained: set[bytes] = set()
         self._nonce = ""
         self._orders: list[str] = []
@@ -53,9 +58,9 @@ class Downlink(Desk):
     def hello(self, boot: str, token: int) -> Publish:
         """A greeting with a fresh nonce, by which orders must prove that they are of now."""
         self._nonce = self._means.nonce()
-        hello = Hello(1, self._nonce, boot, self._delivery.heads())
-        payload = codec.encode(codec.sign(hello, self._means.signer))
-        return Publish(topics.hello(self._unit), payload, 1, False, token)
+        signer, topic = self._means.signer, topics.hello(self._unit)
+        hello = Hello(1, self._nonce, boot, self._delivery.heads(), *self._means.introduction())
+        return Publish(topic, codec.encode_signed(hello, topic, signer), 1, False, token)
 
     def handlers(self) -> Mapping[type, Handler]:
         return {Heard: self._heard}
@@ -71,18 +76,28 @@ class Downlink(Desk):
     def _read(self, topic: str, payload: bytes, retained: bool, now: Now) -> list[Effect]:
         match topics.parse(topic):
             case topics.Worker(worker):
-                self._delivery.worker(worker, codec.decode(payload, WorkerState), now.up_ms)
+                return self._worker(worker, codec.decode(payload, WorkerState), now)
             case topics.Down(unit, "ack", about) if unit == self._unit and about != "photo":
-                return self._answer("track" if about == "track" else "event", payload, now)
+                return self._answer("track" if about == "track" else "event", topic, payload, now)
             case topics.Down(unit, "config") if unit == self._unit:
-                return self._config(payload, now)
+                return self._config(topic, payload, now)
             case topics.Down(unit, "order") if unit == self._unit and not retained:
-                return self._order(payload, now)
+                return self._order(topic, payload, now)
         return []
 
-    def _answer(self, stream: Stream, payload: bytes, now: Now) -> list[Effect]:
-        answer = codec.decode_answer(payload)
-        fault = self._fault(codec.signed_text(answer), answer.kid, answer.sig)
+    def _worker(self, worker: str, state: WorkerState, now: Now) -> list[Effect]:
+        """A worker shows the gateway's certificate before it says anything that is signed."""
+        new = state.cert is not None and self._means.verifier.admit(state.cert)
+        self._delivery.worker(worker, state, now.up_ms)
+        if not new:
+            return []
+        again, self._unproven = self._unproven, None
+        effects: list[Effect] = [Save(GATEWAY_CERT, {"cert": state.cert})]
+        return effects + (self._config(topics.config(self._unit), again, now) if again else [])
+
+    def _answer(self, stream: Stream, topic: str, payload: bytes, now: Now) -> list[Effect]:
+        signed = codec.decode_answer(payload, topic)
+        fault, answer = self._fault(signed), signed.message
         if fault:
             self._picture.alarm("ack", f"acknowledgement not believed: {fault}")
             return []
@@ -101,15 +116,16 @@ class Downlink(Desk):
         self._delivery.refused(stream, now.up_ms)
         return []
 
-    def _fault(self, text: bytes, kid: str | None, sig: str | None) -> str | None:
-        return self._means.verifier.check(topics.GATEWAY, text, kid, sig)
+    def _fault(self, signed: codec.Signed[Any]) -> str | None:
+        return self._means.verifier.check(topics.GATEWAY, signed.text, signed.kid, signed.sig)
 
     # Configuration: applied whole or not at all
 
-    def _config(self, payload: bytes, now: Now) -> list[Effect]:
-        message = codec.decode(payload, ConfigMessage)
-        held = self._picture.config or 0
-        fault = self._fault(codec.signed_text(message), message.kid, message.sig)
+    def _config(self, topic: str, payload: bytes, now: Now) -> list[Effect]:
+        signed = codec.decode_signed(payload, topic, ConfigMessage)
+        message, held = signed.message, self._picture.config or 0
+        fault = self._fault(signed)
+        self._unproven = payload if fault else None
         if message.unit != self._unit:
             fault = f"it is for unit {message.unit}"
         if fault is None and message.version == held:
@@ -159,12 +175,13 @@ class Downlink(Desk):
 
     # Orders
 
-    def _order(self, payload: bytes, now: Now) -> list[Effect]:
-        order = codec.decode(payload, OrderMessage)
+    def _order(self, topic: str, payload: bytes, now: Now) -> list[Effect]:
+        signed = codec.decode_signed(payload, topic, OrderMessage)
+        order = signed.message
         sending = f"{order.id} {order.nonce}"
         if order.id in self._orders or sending in self._orders:
             return []
-        outcome, why = self._judge(order, now)
+        outcome, why = self._judge(signed, now)
         answered = order.id if outcome == "received" else sending
         self._orders = [*self._orders, answered][-MAX_ORDERS:]
         record = self._scribe.write(
@@ -176,8 +193,10 @@ class Downlink(Desk):
         self._picture.order = order.id
         return [Keep(record), Signal("order_received")]
 
-    def _judge(self, order: OrderMessage, now: Now) -> tuple[OrderOutcome, str | None]:
-        fault = self._fault(codec.signed_text(order), order.kid, order.sig)
+    def _judge(
+        self, signed: codec.Signed[OrderMessage], now: Now
+    ) -> tuple[OrderOutcome, str | None]:
+        order, fault = signed.message, self._fault(signed)
         if fault:
             return "refused", fault
         if order.unit != self._unit:

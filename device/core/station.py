@@ -107,6 +107,16 @@ class NoCards:
         raise Fault(f"没有卡 {uid} 的密钥", f"there is no key of card {uid}")
 
 
+class Trust(Verifier, Protocol):
+    """Whose signatures the unit believes."""
+
+    def admit(self, text: str) -> bool:
+        """Takes the gateway's certificate (DER, base64); True if it is new, and to be kept.
+
+        Raises `BadPayload` for one that is not to be believed.
+        """
+
+
 class Ignition(Struct, frozen=True):
     """Off for `hold_ms`, the unit takes its leave; after at most `farewell_ms` more it powers off."""
 
@@ -126,6 +136,8 @@ class Budgets(Struct, frozen=True):
 class Means(Struct, frozen=True):
     """What the core cannot make itself: chance, keys, the date below which no clock is believed.
 
+    `introduction()`: the unit's certificate (DER, base64) and the public key that secrets are sealed to
+    (hex), for its greeting; None where it has none.
     `ignition`: None where no wire tells of it. `camera`: whether photos can be taken.
     `feed_clock`: the receiver's time is to be handed to the system's clock daemon.
     """
@@ -133,7 +145,8 @@ class Means(Struct, frozen=True):
     jitter: Callable[[], float]
     nonce: Callable[[], str]
     signer: Signer
-    verifier: Verifier
+    verifier: Trust
+    introduction: Callable[[], tuple[str | None, str | None]]
     floor_ms: int
     ignition: Ignition | None = None
     camera: bool = False

@@ -162,18 +162,17 @@ class Upload(Desk):
         if heard.topic != topics.ack(self._unit, "photo"):
             return []
         try:
-            answer = codec.decode_photo_answer(heard.payload)
+            answer = codec.decode_photo_answer(heard.payload, heard.topic)
         except BadPayload as exc:
             self._picture.alarm("photo", f"unreadable answer about a photo: {exc}")
             return []
-        text = codec.signed_text(answer)
-        fault = self._verifier.check(topics.GATEWAY, text, answer.kid, answer.sig)
+        fault = self._verifier.check(topics.GATEWAY, answer.text, answer.kid, answer.sig)
         if fault:
             self._picture.alarm("photo", f"answer about a photo not believed: {fault}")
             return []
-        if isinstance(answer, Refused):
-            return self._refused(answer, now)
-        return self._acknowledged(answer, now)
+        if isinstance(answer.message, Refused):
+            return self._refused(answer.message, now)
+        return self._acknowledged(answer.message, now)
 
     def _refused(self, answer: Refused, now: Now) -> list[Effect]:
         sent = self._in_flight

@@ -5,7 +5,6 @@ with a clean session, so that nothing handed over before a break can surface aft
 sends again what was not acknowledged. MQTT 3.1.1.
 """
 
-import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,8 +17,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device.core.events import Handed, Heard, LinkDown, LinkUp
+from device.papers import Papers
 from wire import topics
 from wire.limits import MAX_PAYLOAD_BYTES
+from wire.words import Fault
 
 KEEPALIVE_S = 20
 CONNECT_TIMEOUT_S = 10
@@ -30,13 +31,11 @@ STEADY_S = 20.0
 
 
 class Broker(Struct, frozen=True):
-    """One broker's address; `ca`, `cert`, `key` are paths, None without TLS."""
+    """One broker's address; `tls` False: in clear."""
 
     host: str
     port: int
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
+    tls: bool = True
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -44,6 +43,8 @@ class Broker(Struct, frozen=True):
 
 class MqttLink:
     """Keeps `unit` connected. `put` takes events from this thread; `will(conn)` gives the last will.
+
+    `papers` are read anew for each connection; while there are none that can be used, none is made.
 
     `publish` may be called from any thread; it returns False when there is no connection.
     """
@@ -55,7 +56,9 @@ class MqttLink:
         put: Callable[[LinkUp | LinkDown | Heard | Handed], None],
         will: Callable[[int], bytes],
         jitter: Callable[[], float],
+        papers: Papers,
     ) -> None:
+        self._papers = papers
         self._unit, self._brokers, self._put, self._will = unit, brokers, put, will
         self._jitter = jitter
         self._stop = threading.Event()
@@ -113,11 +116,13 @@ class MqttLink:
             self._stop.wait(wait_s * (0.5 + self._jitter()))
 
     def _hold(self, broker: Broker, conn: int, held: "_Held") -> str:
-        client = self._make(broker, conn, held)
         try:
+            client = self._make(broker, conn, held)
             client.connect(broker.host, broker.port, keepalive=KEEPALIVE_S)
         except (OSError, ValueError) as exc:
             return f"{broker}: {exc}"
+        except Fault as exc:
+            return str(exc)
         self._client = client
         if self._stop.is_set():
             client.disconnect()
@@ -126,6 +131,7 @@ class MqttLink:
         return held.why or f"{broker}: connection lost"
 
     def _make(self, broker: Broker, conn: int, held: "_Held") -> Client:
+        self._papers.load()
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._unit,
@@ -136,8 +142,8 @@ class MqttLink:
         client.max_inflight_messages_set(0)
         client.max_queued_messages_set(0)
         client.will_set(topics.state(self._unit), self._will(conn), qos=1, retain=True)
-        if broker.ca:
-            client.tls_set(broker.ca, broker.cert, broker.key, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        if broker.tls:
+            client.tls_set_context(self._papers.tls())
 
         def connected(
             client: Client, _: Any, flags: ConnectFlags, code: ReasonCode, props: Properties | None
@@ -147,7 +153,8 @@ class MqttLink:
                 held.why = f"{broker}: {code}"
                 client.disconnect()
                 return
-            client.subscribe([(topics.all_down(self._unit), 1), (topics.ALL_WORKERS, 1)])
+            # In this order: a worker shows the certificate by which a retained configuration is checked.
+            client.subscribe([(topics.ALL_WORKERS, 1), (topics.all_down(self._unit), 1)])
 
         def subscribed(*_: Any) -> None:
             held.begin()

@@ -12,6 +12,7 @@ from device.core import events as ev
 from device.journal.errors import JournalBusy, JournalError
 from device.journal.journal import Journal
 from device.link.mqtt import Broker, MqttLink
+from device.papers import Papers
 from device.selftest.ears import Ears
 from device.selftest.finding import Finding
 from hardware.board.readings import Board
@@ -143,9 +144,9 @@ def try_modem(config: DeviceConfig) -> Iterator[Finding]:
     )
 
 
-def try_brokers(config: DeviceConfig) -> Iterator[Finding]:
+def try_brokers(config: DeviceConfig, papers: Papers) -> Iterator[Finding]:
     """Each broker; the unit can work while one of them answers, and records on while none does."""
-    findings = [_broker(config.unit.id, broker) for broker in config.brokers()]
+    findings = [_broker(config.unit.id, broker, papers) for broker in config.brokers()]
     answered = any(finding.verdict == "ok" for finding in findings)
     for finding in findings:
         yield _softened(finding) if answered and finding.verdict == "fault" else finding
@@ -155,10 +156,10 @@ def _softened(finding: Finding) -> Finding:
     return Finding(finding.part, "warning", finding.what, finding.remedy)
 
 
-def _broker(unit: str, broker: Broker) -> Finding:
+def _broker(unit: str, broker: Broker, papers: Papers) -> Finding:
     part = f"broker {broker}"
     ears = Ears()
-    link = MqttLink(unit, [broker], ears.put, lambda conn: _will(unit, conn), random.random)
+    link = MqttLink(unit, [broker], ears.put, lambda conn: _will(unit, conn), random.random, papers)
     link.start()
     try:
         told = ears.wait(lambda event: isinstance(event, ev.LinkUp | ev.LinkDown), CONNECT_S)

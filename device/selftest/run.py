@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from device.config import DeviceConfig
+from device.config import DeviceConfig, identity_folder
+from device.papers import Papers
 from device.parts import Parts
 from device.selftest.camera import try_camera, try_photos
 from device.selftest.ears import Ears
@@ -55,7 +56,7 @@ def _findings(path: Path, config: DeviceConfig, person: Person) -> Iterator[Find
     yield from try_photos(path, config)
     yield from _parts(path, config, person)
     yield from try_modem(config)
-    yield from try_brokers(config)
+    yield from try_brokers(config, Papers(config.unit.id, identity_folder(path, config)))
 
 
 def _parts(path: Path, config: DeviceConfig, person: Person) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from gateway.forward.parking import Parking
 from gateway.forward.sink import Delivered, Event, Refused, Sink, Stopped, TryLater
 from gateway.forward.standing import Standing
 from gateway.store.open import Store
+from gateway.store.own_log import OwnLog
 from gateway.store.schema import cursors
 from gateway.store.upsert import upsert
 from wire.records import STREAMS
@@ -38,13 +39,14 @@ class Pump:
         name: str,
         sink: Sink,
         store: Store,
+        own: OwnLog,
         stop: threading.Event,
         reached: Callable[[str], None],
     ) -> None:
         self._name, self._sink, self._store, self._stop = name, sink, store, stop
         self._reached = reached
         self._parking = Parking(store, name)
-        self._standing = Standing(store, name)
+        self._standing = Standing(store, name, own)
         self._later, self._slowly = Backoff(*RETRY_S), Backoff(*SLOWLY_S)
 
     def step(self) -> bool:

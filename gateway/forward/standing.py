@@ -18,8 +18,8 @@ log = logging.getLogger("xunkong.forward")
 class Standing:
     """One sink's standing, written when it changes, and known again after a restart."""
 
-    def __init__(self, store: Store, sink: str) -> None:
-        self._store, self._sink = store, sink
+    def __init__(self, store: Store, sink: str, own: OwnLog) -> None:
+        self._store, self._sink, self._own = store, sink, own
         with store.reading() as connection:
             query = sa.select(sinks.c.state).where(sinks.c.sink == sink)
             self._state: str = connection.execute(query).scalar() or ""
@@ -39,5 +39,5 @@ class Standing:
                 book = Book(self._store.is_sqlite)
                 book.open(connection, now_ms)
                 what = f"sink {self._sink} is {state}{f': {why}' if why else ''}"
-                OwnLog().alarm(book, what, part="forward", active=state == "stopped")
+                self._own.alarm(book, what, part="forward", active=state == "stopped")
                 book.close()

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
@@ -11,7 +12,9 @@ from gateway.config import GatewayConfig, SinkSection
 from gateway.forward.backoff import Backoff
 from gateway.forward.cloudevents import CloudEventsSink
 from gateway.forward.pump import Commits, Pump, StopAsked
+from gateway.keys import GatewayKeys
 from gateway.store.open import Store, fault
+from gateway.store.own_log import OwnLog
 
 IDLE_S = 1.0
 
@@ -22,7 +25,9 @@ class Forwarder:
     """Forwards to every sink of the configuration until `stop` is set."""
 
     def __init__(self, config: GatewayConfig, store: Store, reached: Callable[[str], None]) -> None:
+        """Raises `Fault` where the gateway's keys are not in order."""
         self._config, self._store, self._reached = config, store, reached
+        self._keys = GatewayKeys(Path(config.keys.folder))
 
     def run(self, stop: threading.Event) -> None:
         """Returns once `stop` is set. What a pump could not foresee ends all, and is raised here."""
@@ -59,7 +64,8 @@ class Forwarder:
     def _pump(self, section: SinkSection, stop: threading.Event) -> None:
         """The sink's thread: it touches its pump, its connection, and the store."""
         sink = CloudEventsSink(section)
-        pump = Pump(section.name, sink, self._store, stop, self._reached)
+        own = OwnLog(self._keys)
+        pump = Pump(section.name, sink, self._store, own, stop, self._reached)
         with closing(Commits(self._store)) as commits:
             self._follow(pump, commits, stop)
 

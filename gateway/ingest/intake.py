@@ -6,23 +6,27 @@ after the commit. No payload can end a group: what cannot be taken is quarantine
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from gateway.ingest import quarantine
+from gateway.ingest.certificates import Counter
 from gateway.ingest.live import Live
 from gateway.ingest.photos import Answer, Chunk, Shelf
+from gateway.ingest.registry import Registry
 from gateway.ingest.suns import SunWatch, Used
 from gateway.store.book import Book, Seal
 from gateway.store.heads import EMPTY, Gap, Head, Joined, Key, join
 from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
+from gateway.unit_keys import sealed_to
 from wire import codec, topics
 from wire.batch import BadPayload, Batch, decode_batch
 from wire.cards.keyfile import SiteKeys
-from wire.chain import Signer, Verifier
+from wire.chain import Signer
 from wire.live import Hello, Pos, State
-from wire.orders import Ack, Refused
+from wire.orders import Ack, CertRequest, Refused
 from wire.records import Checkin, Clock, Crew, Dropped, Photo, Stream
 
 ISLANDS_PER_UNIT = 256
@@ -44,7 +48,7 @@ class Intake:
     def __init__(
         self,
         store: Store,
-        verifier: Verifier,
+        registry: Registry,
         signer: Signer,
         reached: Callable[[str], None],
         photos: Path | None = None,
@@ -54,7 +58,8 @@ class Intake:
 
         `card_keys`: the site's, to check SUN messages by; None: they stay unverified.
         """
-        self._store, self._verifier, self._signer = store, verifier, signer
+        self._store, self._registry, self._signer = store, registry, signer
+        self.counter = Counter(store, signer)
         self._reached = reached
         self._shelf = Shelf(store, photos, signer, reached) if photos else None
         self._greeted: dict[str, int] = {}
@@ -62,7 +67,7 @@ class Intake:
         self.nonces: dict[str, str] = {}
         """Each unit's latest greeting, which an order to it must bear."""
         self._book = Book(store.is_sqlite, self._suns.mark)
-        self._own = OwnLog()
+        self._own = OwnLog(signer)
         with store.reading() as connection:
             self._live = Live(connection)
         self._oldest: dict[Key, int] = {}
@@ -108,6 +113,7 @@ class Intake:
         try:
             with self._store.writing() as connection:
                 self._book.open(connection, now_ms)
+                self._registry.open(connection)
                 for one in decoded:
                     self._one(one, now_ms)
                 self._live.write(connection)
@@ -115,6 +121,7 @@ class Intake:
                 self._reached("ingest.before_commit")
         except BaseException:
             self._book.forget()
+            self._registry.forget()
             raise
         self._live.written()
         self._live_ms = now_ms
@@ -147,8 +154,8 @@ class Intake:
             self._refuse(message, place, str(what), now_ms)
         elif isinstance(what, Batch):
             self._batch(message, place, what, now_ms)
-        elif isinstance(what, Hello):
-            self._hello(message, place, what, now_ms)
+        elif isinstance(what, codec.Signed):
+            self._signed(message, place, what, now_ms)
         elif isinstance(what, State | Pos):
             self._picture(message, place, what, now_ms)
 
@@ -165,15 +172,16 @@ class Intake:
         if place.stream is None:
             return
         refused = Refused(1, why[:500], digest, self._store.identity, now_ms)
-        payload = codec.encode(codec.sign(refused, self._signer))
-        self._refusals.append(Answer(topics.ack(place.unit, place.stream), payload, message.via))
+        topic = topics.ack(place.unit, place.stream)
+        payload = codec.encode_signed(refused, topic, self._signer)
+        self._refusals.append(Answer(topic, payload, message.via))
 
     # Batches
 
     def _batch(self, message: Message, place: topics.Up, batch: Batch, now_ms: int) -> None:
         stream: Stream = "track" if place.stream == "track" else "event"
         text = batch.signed_text(place.unit, stream)
-        fault = self._verifier.check(place.unit, text, batch.kid, batch.sig)
+        fault = self._registry.check(place.unit, text, batch.kid, batch.sig)
         if fault:
             self._refuse(message, place, fault, now_ms)
             return
@@ -299,16 +307,29 @@ class Intake:
             if how.how == "new":
                 self._append(key, batch, how)
 
-    # Greetings
+    # What a unit signs beside its batches
 
-    def _hello(self, message: Message, place: topics.Up, hello: Hello, now_ms: int) -> None:
-        text = codec.signed_text(hello)
-        fault = self._verifier.check(place.unit, text, hello.kid, hello.sig)
+    def _signed(
+        self, message: Message, place: topics.Up, what: codec.Signed[Any], now_ms: int
+    ) -> None:
+        if isinstance(what.message, Hello):
+            self._hello(message, place, what, now_ms)
+        else:
+            self._request(message, place, what, now_ms)
+
+    def _hello(
+        self, message: Message, place: topics.Up, signed: codec.Signed[Hello], now_ms: int
+    ) -> None:
+        hello = signed.message
+        fault = self._registry.admit(place.unit, hello.cert, now_ms) if hello.cert else None
+        fault = fault or self._registry.check(place.unit, signed.text, signed.kid, signed.sig)
         if fault:
             self._refuse(message, place, fault, now_ms)
             return
         self.nonces[place.unit] = hello.nonce
         self._greeted[place.unit] = message.via
+        if hello.seal:
+            sealed_to(self._book.connection, place.unit, hello.seal, now_ms)
         for said in hello.logs:
             key = (place.unit, said.stream, said.log)
             head = self._book.head(key)
@@ -322,6 +343,18 @@ class Intake:
                 self._book.head(known)
                 self._answers[known] = message.via
 
+    def _request(
+        self, message: Message, place: topics.Up, signed: codec.Signed[CertRequest], now_ms: int
+    ) -> None:
+        """A unit without a key that counts has a proof instead, which the authority checks."""
+        request, kid = signed.message, signed.kid
+        if request.proof is None or kid is not None:
+            fault = self._registry.check(place.unit, signed.text, kid, signed.sig)
+            if fault:
+                self._refuse(message, place, fault, now_ms)
+                return
+        self.counter.take(self._book.connection, place.unit, request, kid, now_ms)
+
     def _declared(self, key: Key, first: int, last: int) -> bool:
         """Whether it is known already that `first` to `last` will never come."""
         gap = self._book.gap_at(key, first)
@@ -333,16 +366,21 @@ class Intake:
     def _ack(self, key: Key, head: Head, via: int, now_ms: int) -> Answer:
         unit, stream, log = key
         ack = Ack(1, log, head.next, head.h.hex(), self._store.identity, now_ms)
-        payload = codec.encode(codec.sign(ack, self._signer))
-        return Answer(topics.ack(unit, "track" if stream == "track" else "event"), payload, via)
+        topic = topics.ack(unit, "track" if stream == "track" else "event")
+        return Answer(topic, codec.encode_signed(ack, topic, self._signer), via)
 
 
-def _read(place: topics.Up, message: Message) -> Batch | Hello | State | Pos | Chunk | None:
+What = Batch | codec.Signed[Hello] | codec.Signed[CertRequest] | State | Pos | Chunk | None
+
+
+def _read(place: topics.Up, message: Message) -> What:
     payload = message.payload
     if place.kind == "log":
         return decode_batch(payload)
     if place.kind == "hello":
-        return codec.decode(payload, Hello)
+        return codec.decode_signed(payload, message.topic, Hello)
+    if place.kind == "csr":
+        return codec.decode_signed(payload, message.topic, CertRequest)
     if place.kind == "pos":
         return codec.decode(payload, Pos)
     if place.kind == "state":
@@ -365,4 +403,4 @@ class _Decoded(Struct, frozen=True):
 
     message: Message
     place: topics.Up | None
-    what: Batch | Hello | State | Pos | Chunk | BadPayload | None
+    what: What | BadPayload

@@ -21,6 +21,7 @@ from gateway.ingest.buffered import BufferedClient
 from gateway.ingest.inbox import Inbox
 from gateway.ingest.intake import Message
 from wire import topics
+from wire.words import Fault
 
 KEEPALIVE_S = 20
 FIRST_WAIT_S = 0.3
@@ -40,8 +41,10 @@ class BrokerLink:
         inbox: Inbox,
         will: bytes,
         greeted: Callable[[int], None],
+        tls: Callable[[], ssl.SSLContext],
     ) -> None:
-        self.broker = broker
+        """`tls()`: the gateway's papers, read anew for each connection; raises `Fault`."""
+        self.broker, self._tls = broker, tls
         self._via, self._worker, self._inbox = via, worker, inbox
         self._will, self._greeted = will, greeted
         self._stop = threading.Event()
@@ -82,7 +85,7 @@ class BrokerLink:
         try:
             client = self._make()
             client.connect(self.broker.host, self.broker.port, keepalive=KEEPALIVE_S)
-        except (OSError, ValueError) as exc:
+        except (OSError, ValueError, Fault) as exc:
             self.why = str(exc)
             return False
         self._client = client
@@ -99,13 +102,8 @@ class BrokerLink:
         )
         client.max_inflight_messages_set(0)
         client.will_set(topics.worker_state(self._worker), self._will, qos=1, retain=True)
-        if self.broker.ca:
-            client.tls_set(
-                self.broker.ca,
-                self.broker.cert,
-                self.broker.key,
-                tls_version=ssl.PROTOCOL_TLS_CLIENT,
-            )
+        if self.broker.tls:
+            client.tls_set_context(self._tls())
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected

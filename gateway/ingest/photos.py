@@ -131,7 +131,7 @@ class Shelf:
 
     def _ack(self, chunk: Chunk, held: int, done: bool, now_ms: int) -> Answer:
         ack = PhotoAck(1, chunk.sha256, held, self._store.identity, now_ms, done)
-        return self._answer(chunk, codec.encode(codec.sign(ack, self._signer)))
+        return self._answer(chunk, self._signed(ack, chunk))
 
     def _announced(self, chunk: Chunk) -> Standing:
         """What is known of the photo. Raises `Wrong` for what may not be taken."""
@@ -155,7 +155,10 @@ class Shelf:
         with self._store.changing() as connection:
             digest = quarantine.put(connection, chunk.unit, topic, chunk.data, why, now_ms)
         refused = Refused(1, why, digest, self._store.identity, now_ms)
-        return self._answer(chunk, codec.encode(codec.sign(refused, self._signer)))
+        return self._answer(chunk, self._signed(refused, chunk))
+
+    def _signed(self, answer: PhotoAck | Refused, chunk: Chunk) -> bytes:
+        return codec.encode_signed(answer, topics.ack(chunk.unit, "photo"), self._signer)
 
     def _answer(self, chunk: Chunk, payload: bytes) -> Answer:
         return Answer(topics.ack(chunk.unit, "photo"), payload, chunk.via)

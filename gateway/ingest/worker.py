@@ -18,13 +18,15 @@ from gateway.config import GatewayConfig
 from gateway.ingest.inbox import Inbox
 from gateway.ingest.intake import Intake, Message
 from gateway.ingest.mqtt import BrokerLink
+from gateway.ingest.registry import Registry
+from gateway.keys import GatewayKeys
 from gateway.orders import Desk
 from gateway.store.open import Store, fault
 from gateway.store.schema import configs
 from gateway.unit_keys import site_keys
 from wire import codec, topics
-from wire.chain import NoKeys
 from wire.live import WorkerState
+from wire.orders import ConfigMessage
 
 IDLE_S = 0.2
 STATE_EVERY_MS = 30_000
@@ -38,17 +40,20 @@ class Worker:
     """One ingest worker; `reached` is called at the named points."""
 
     def __init__(self, config: GatewayConfig, store: Store, reached: Callable[[str], None]) -> None:
+        """Raises `Fault` where the gateway's keys are not in order."""
         self._store, self._reached = store, reached
         self._name = config.ingest.worker
         self._url = config.store.url
-        self._intake = Intake(
-            store, NoKeys(), NoKeys(), reached, Path(config.photos.path), site_keys(config.cards)
-        )
+        self._keys = keys = GatewayKeys(Path(config.keys.folder))
+        photos, cards = Path(config.photos.path), site_keys(config.cards)
+        self._intake = Intake(store, Registry(keys.authority), keys, reached, photos, cards)
         self._inbox = Inbox()
-        self._orders = Desk(store, NoKeys())
+        self._orders = Desk(store, keys)
         self._greet: Queue[int] = Queue()
         self._links = [
-            BrokerLink(via, broker, self._name, self._inbox, self._will(), self._greet.put)
+            BrokerLink(
+                via, broker, self._name, self._inbox, self._will(), self._greet.put, keys.tls
+            )
             for via, broker in enumerate(config.broker)
         ]
         self._published: dict[str, int] = {}
@@ -101,20 +106,29 @@ class Worker:
         while not self._greet.empty():
             via = self._greet.get_nowait()
             log.info("connected to broker %s", self._links[via].broker)
-            self._say_state(now_ms)
-            self._published.clear()
-            self._orders.forget()
-            self._config_ms = 0
+            self._greet_anew(now_ms)
         if now_ms - self._state_ms >= STATE_EVERY_MS:
             self._say_state(now_ms)
+            if self._keys.renewed():
+                log.info("signing with key %s from now on", self._keys.kid)
+                self._greet_anew(now_ms)
         if now_ms - self._config_ms >= CONFIG_EVERY_MS:
             self._config_ms = now_ms
             self._publish_configs()
-            self._publish_orders(now_ms)
+            self._publish_answers(now_ms)
+
+    def _greet_anew(self, now_ms: int) -> None:
+        """Whatever was said before may be lost, or signed with a key that is no more."""
+        self._say_state(now_ms)
+        self._published.clear()
+        self._orders.forget()
+        self._intake.counter.forget()
+        self._config_ms = 0
 
     def _say_state(self, now_ms: int) -> None:
         self._state_ms = now_ms
-        state = codec.encode(WorkerState(1, True, self._store.identity, now_ms))
+        cert = self._keys.certificate.text
+        state = codec.encode(WorkerState(1, True, self._store.identity, now_ms, cert))
         for link in self._links:
             link.publish(topics.worker_state(self._name), state, retain=True)
 
@@ -132,9 +146,11 @@ class Worker:
             if any(said):
                 self._published[unit] = version
 
-    def _publish_orders(self, now_ms: int) -> None:
+    def _publish_answers(self, now_ms: int) -> None:
+        """Orders, and certificates that were asked for."""
         try:
             due = self._orders.due(self._intake.nonces, now_ms)
+            due += self._intake.counter.due(now_ms)
         except DBAPIError as exc:
             log.error("%s", fault(self._url, exc))
             return
@@ -153,7 +169,8 @@ class Worker:
         )
         with self._store.reading() as connection:
             body: bytes = connection.execute(query).scalar_one()
-        return body
+        message = codec.decode(body, ConfigMessage)
+        return codec.encode_signed(message, topics.config(unit), self._keys)
 
 
 def _now_ms() -> int:

@@ -1,4 +1,4 @@
-"""The gateway's own records, of unit `gw`: alarms and findings, chained and forwarded like a unit's."""
+"""The gateway's own records, of unit `gw`: alarms and findings, chained, signed and forwarded like a unit's."""
 
 import secrets
 import time
@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.store.book import Book
+from gateway.store.book import Book, Seal
 from gateway.store.schema import logs
 from wire.batch import encode_record
-from wire.chain import link
+from wire.chain import Signer, link, signed_text
 from wire.records import Alarm, AlarmName, Record, Stream
 from wire.topics import GATEWAY
 
@@ -19,9 +19,10 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class OwnLog:
-    """Writes into the group of changes that is open."""
+    """Writes into the group of changes that is open; each record is a batch of its own, and signed."""
 
-    def __init__(self, boot_id: Path = BOOT_ID) -> None:
+    def __init__(self, signer: Signer, boot_id: Path = BOOT_ID) -> None:
+        self._signer = signer
         self._boot = boot_id.read_text("ascii").replace("-", "")[:8]
 
     def alarm(
@@ -40,8 +41,12 @@ class OwnLog:
         up_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
         head: dict[str, Any] = {"boot": self._boot, "up_ms": up_ms, "at_ms": book.now_ms}
         raw = encode_record(kind(**head, clock="ntp", clock_err_ms=None, **fields))
-        key = (GATEWAY, STREAM, self._log(book))
-        book.append(key, [raw], [link(book.head(key).h, raw)])
+        log = self._log(book)
+        before = book.head((GATEWAY, STREAM, log))
+        h = link(before.h, raw)
+        text = signed_text(GATEWAY, STREAM, log, before.next, before.h, 1, h)
+        seal = Seal(before.next, self._signer.kid, self._signer.sign(text))
+        book.append((GATEWAY, STREAM, log), [raw], [h], seal)
 
     def _log(self, book: Book) -> str:
         query = sa.select(logs.c.log).where(logs.c.unit == GATEWAY, logs.c.stream == STREAM)

@@ -6,27 +6,32 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from gateway.store.open import open_store
 from sim.broker import Broker
+from sim.keys import CityKeys
 from sim.measure.journal import a_checkin
 from sim.measure.publisher import packets, publish
 from sim.measure.row import Row
 from sim.program import Program
 from wire import topics
 from wire.batch import encode_batch, encode_record
-from wire.chain import START, walk
+from wire.chain import START, signed_text, walk
 from wire.codec import decode_answer
+from wire.keys import KeySigner
 from wire.orders import Ack
 from wire.records import Stream, Track
 from wire.track import TrackFix, columns
 from wire.words import Fault
 
 UNITS = 20
+NAMES = [f"b-{number:02d}" for number in range(UNITS)]
 SINGLES = 2_000
 """Records of a unit, each in a batch of its own."""
 
@@ -41,22 +46,22 @@ def measure(folder: Path) -> Iterator[Row]:
     """The same messages to both, one after the other."""
     if shutil.which("mosquitto_sub") is None:
         raise Fault("需要 mosquitto-clients", "mosquitto_sub is needed: install mosquitto-clients")
-    broker = Broker(folder).start()
+    broker, keys = Broker(folder).start(), CityKeys(folder / "keys")
     try:
-        yield from _singles(folder, broker)
-        yield from _segments(folder, broker)
+        yield from _singles(folder, broker, keys)
+        yield from _segments(folder, broker, keys)
     finally:
         broker.stop()
 
 
-def _singles(folder: Path, broker: Broker) -> Iterator[Row]:
+def _singles(folder: Path, broker: Broker, keys: CityKeys) -> Iterator[Row]:
     """In turns, so that a slow moment of the machine meets both sides."""
-    load = interleaved([_single_batches(f"b-{n:02d}") for n in range(UNITS)])
+    load = interleaved([_single_batches(unit, keys.signer(unit)) for unit in NAMES])
     bare, ours = [], []
     for round_ in range(ROUNDS):
         bare.append(len(load) / _bare_s(broker, load))
         store = folder / f"event-{round_}.db"
-        ours.append(len(load) / _ingest_s(store, broker, load, "event", SINGLES))
+        ours.append(len(load) / _ingest_s(store, broker, keys, load, "event", SINGLES))
     ratio = median(o / b for o, b in zip(ours, bare, strict=True))
     yield Row(
         "ingest: single-record batches, committed and acknowledged", median(ours), "records/s"
@@ -65,9 +70,9 @@ def _singles(folder: Path, broker: Broker) -> Iterator[Row]:
     yield Row("ingest / bare mosquitto_sub", ratio, "ratio", at_least=0.35)
 
 
-def _segments(folder: Path, broker: Broker) -> Iterator[Row]:
-    load = interleaved([_segment_batches(f"b-{n:02d}") for n in range(UNITS)])
-    took_s = _ingest_s(folder / "track.db", broker, load, "track", SEGMENTS)
+def _segments(folder: Path, broker: Broker, keys: CityKeys) -> Iterator[Row]:
+    load = interleaved([_segment_batches(unit, keys.signer(unit)) for unit in NAMES])
+    took_s = _ingest_s(folder / "track.db", broker, keys, load, "track", SEGMENTS)
     fixes = UNITS * SEGMENTS * FIXES
     yield Row("ingest: fixes in track segments", fixes / took_s, "fixes/s", at_least=200_000)
 
@@ -77,13 +82,13 @@ def interleaved(per_unit: Sequence[Load]) -> Load:
     return [message for row in zip(*per_unit, strict=True) for message in row]
 
 
-def _single_batches(unit: str) -> Load:
-    return _batches(unit, "event", [a_checkin(n) for n in range(1, SINGLES + 1)], 1)
+def _single_batches(unit: str, key: KeySigner) -> Load:
+    return _batches(unit, "event", [a_checkin(n) for n in range(1, SINGLES + 1)], 1, key)
 
 
-def _segment_batches(unit: str) -> Load:
+def _segment_batches(unit: str, key: KeySigner) -> Load:
     raws = [encode_record(segment(n)) for n in range(1, SEGMENTS + 1)]
-    return _batches(unit, "track", raws, PER_BATCH)
+    return _batches(unit, "track", raws, PER_BATCH, key)
 
 
 def segment(number: int, fixes: int = FIXES) -> Track:
@@ -115,14 +120,16 @@ def segment(number: int, fixes: int = FIXES) -> Track:
     )
 
 
-def _batches(unit: str, stream: Stream, raws: list[bytes], size: int) -> Load:
+def _batches(unit: str, stream: Stream, raws: list[bytes], size: int, key: KeySigner) -> Load:
     hs = [START, *walk(START, raws)]
     log = unit.encode().hex().ljust(16, "0")[:16]
-    topic = topics.log(unit, stream)
-    return [
-        (topic, encode_batch(log, at + 1, hs[at], raws[at : at + size]))
-        for at in range(0, len(raws), size)
-    ]
+    load = []
+    for at in range(0, len(raws), size):
+        part = raws[at : at + size]
+        text = signed_text(unit, stream, log, at + 1, hs[at], len(part), hs[at + len(part)])
+        signature = (key.kid, key.sign(text))
+        load.append((topics.log(unit, stream), encode_batch(log, at + 1, hs[at], part, signature)))
+    return load
 
 
 def _bare_s(broker: Broker, load: Load) -> float:
@@ -143,14 +150,18 @@ def _until_subscribed(broker: Broker) -> None:
         time.sleep(1.0)
 
 
-def _ingest_s(store: Path, broker: Broker, load: Load, stream: Stream, last: int) -> float:
+def _ingest_s(
+    store: Path, broker: Broker, keys: CityKeys, load: Load, stream: Stream, last: int
+) -> float:
     """From the first message sent to the acknowledgement of every unit's last record."""
     config = store.with_suffix(".toml")
     config.write_text(
-        f'[[broker]]\nhost = "127.0.0.1"\nport = {broker.port}\n'
+        f'[[broker]]\nhost = "127.0.0.1"\nport = {broker.port}\ntls = false\n'
         f'[store]\nurl = "sqlite:///{store}"\n',
         "utf-8",
     )
+    with closing(open_store(f"sqlite:///{store}")) as new:
+        keys.introduce(new)
     acks = _Acks(broker.port, stream, last)
     worker = Program(["gateway", "ingest", "--config", str(config)], store.with_suffix(".log"))
     try:
@@ -186,7 +197,7 @@ class _Acks:
             if b'"online":true' in payload:
                 self.worker_here.set()
             return
-        answer = decode_answer(payload)
+        answer = decode_answer(payload, topic).message
         if isinstance(answer, Ack) and answer.next == self._last + 1:
             self.finished.add(topic)
             if len(self.finished) == UNITS:

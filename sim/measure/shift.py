@@ -16,11 +16,15 @@ from device.core.moment import Now
 from device.core.station import Budgets, Identity, Means, NoCards
 from device.journal.journal import Journal
 from device.memory import begin_run, recall
+from device.papers import Papers
 from device.parts import NoPanel
 from device.performer import Performer
+from device.trust import GatewayTrust
+from gateway.keys import GatewayKeys
+from sim.keys import CityKeys
 from wire import codec, topics
 from wire.batch import decode_batch
-from wire.chain import START, NoKeys
+from wire.chain import START
 from wire.live import Hello, Role, WorkerState
 from wire.orders import Ack, ConfigMessage, UnitConfig
 from wire.records import Stream
@@ -34,8 +38,8 @@ BUDGET_BYTES_DAY = HealthSection().sd_write_mb_day * 2**20
 class _Gateway:
     """Takes every message and acknowledges what it says; `put` hears the answers."""
 
-    def __init__(self, put: Callable[[ev.Event], None]) -> None:
-        self._put = put
+    def __init__(self, put: Callable[[ev.Event], None], keys: GatewayKeys) -> None:
+        self._put, self.keys = put, keys
         self.now_ms = UTC0_MS
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool, token: int) -> bool:
@@ -52,8 +56,9 @@ class _Gateway:
         return True
 
     def _answer(self, stream: Stream, log: str, below: int, h: bytes) -> None:
-        ack = Ack(1, log, below, h.hex(), STORE, self.now_ms)
-        self._put(ev.Heard(topics.ack(UNIT, stream), codec.encode(ack), retained=False))
+        ack, topic = Ack(1, log, below, h.hex(), STORE, self.now_ms), topics.ack(UNIT, stream)
+        said = codec.encode_signed(ack, topic, self.keys)
+        self._put(ev.Heard(topic, said, retained=False))
 
 
 class Shift:
@@ -63,12 +68,14 @@ class Shift:
         self.up_ms = 1_000
         self.journal = Journal.open(folder / "journal.db")
         self._inbox: deque[ev.Event] = deque()
-        self._gateway = _Gateway(self._inbox.append)
+        papers = _papers(folder)
+        self._keys = GatewayKeys(folder / "keys")
+        self._gateway = _Gateway(self._inbox.append, self._keys)
         self._performer = Performer(
-            UNIT, self.journal, NoPanel(), self._gateway, NoKeys(), self._inbox.append, _nothing
+            UNIT, self.journal, NoPanel(), self._gateway, papers, self._inbox.append, _nothing
         )
         memory = recall(self.journal, begin_run(self.journal, BOOT))
-        self._agent = Agent(Identity(UNIT, role, BOOT, "0"), memory, _means())
+        self._agent = Agent(Identity(UNIT, role, BOOT, "0"), memory, _means(papers))
         self._hear(self._performer.perform(self._agent.start(memory, self._now)))
         self._greet(config)
 
@@ -84,10 +91,12 @@ class Shift:
 
     def _greet(self, config: UnitConfig) -> None:
         self.happen(ev.LinkUp(1, "broker"))
-        worker = codec.encode(WorkerState(1, True, STORE))
+        cert = self._keys.certificate.text
+        worker = codec.encode(WorkerState(1, True, STORE, cert=cert))
         self.happen(ev.Heard(topics.worker_state("w1"), worker, retained=True))
-        wanted = codec.encode(ConfigMessage(1, UNIT, 1, config))
-        self.happen(ev.Heard(topics.config(UNIT), wanted, retained=True))
+        message, topic = ConfigMessage(1, UNIT, 1, config), topics.config(UNIT)
+        wanted = codec.encode_signed(message, topic, self._keys)
+        self.happen(ev.Heard(topic, wanted, retained=True))
 
     def happen(self, event: ev.Event) -> None:
         """`event` now, and what comes of it."""
@@ -120,12 +129,20 @@ def _nothing() -> None:
     """There is no power to turn off."""
 
 
-def _means() -> Means:
+def _papers(folder: Path) -> Papers:
+    CityKeys(folder / "keys").enrol(UNIT, folder / "identity")
+    papers = Papers(UNIT, folder / "identity")
+    papers.load()
+    return papers
+
+
+def _means(papers: Papers) -> Means:
     return Means(
         jitter=lambda: 0.5,
         nonce=lambda: "0" * 32,
-        signer=NoKeys(),
-        verifier=NoKeys(),
+        signer=papers,
+        verifier=GatewayTrust(papers.authority, None),
+        introduction=lambda: (papers.shown, None),
         floor_ms=BUILT_MS,
         cards=NoCards(),
         ignition=None,

@@ -15,6 +15,7 @@ from hardware.gps.twin import GpsTwin
 from hardware.pn532.twin import Pn532Twin
 from sim.broker import Broker
 from sim.city import Unit
+from sim.keys import CityKeys
 from sim.measure.armed import armed
 from sim.measure.row import Row
 
@@ -32,6 +33,7 @@ def measure(folder: Path) -> Iterator[Row]:
     nfc = Pn532Twin(nfc_port)
     parts = f'[gps]\nport = "{gps_port}"\nbaud = 115200\n[nfc]\nport = "{nfc_port}"\n'
     unit = Unit("v-bench", "vehicle", folder, broker, parts)
+    CityKeys(folder / "keys").enrol("v-bench", unit.identity)
     said, listener = _listen(broker.port)
     try:
         yield Row("unit: CPU from start to first publish", _cpu_s(unit, said), "s", at_most=0.6)

@@ -18,7 +18,6 @@ from sim.unit import keys, screen, terminal, watch
 from sim.unit.relay import Relay
 from sim.unit.rhythm import Ear
 from sim.unit.rig import Rig
-from wire.chain import NoKeys
 from wire.live import Role
 from wire.orders import Place, UnitConfig
 from wire.records import Config, Photo, Unreadable
@@ -126,6 +125,7 @@ class Session:
         """The loop; `told` is not empty once a signal came."""
         if self._city:
             _configure(self._city, self.rig.unit.name)
+            self._city.keys.enrol(self.rig.unit.name, self.rig.unit.identity)
         self.rig.start()
         begun_s = time.monotonic()
         interactive = sys.stdin.isatty()
@@ -251,4 +251,4 @@ def _configure(city: City, unit: str) -> None:
     wanted = UnitConfig(
         place=unit, badges=keys.BADGES, duties=keys.DUTIES, places=[place], repeat_s=5.0
     )
-    push(city.store, unit, wanted, NoKeys())
+    push(city.store, unit, wanted)

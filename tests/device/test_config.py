@@ -14,8 +14,8 @@ role = "vehicle"
 host = "10.0.0.1"
 [[broker]]
 host = "mqtt.example"
-port = 8883
-ca = "/etc/ca.pem"
+port = 1883
+tls = false
 [journal]
 path = "data/journal.db"
 [gps]
@@ -44,8 +44,8 @@ def test_a_whole_configuration(write):
     config = load(path)
     assert (config.unit.id, config.unit.role) == ("car-1", "vehicle")
     assert config.brokers() == [
-        Broker("10.0.0.1", 1883),
-        Broker("mqtt.example", 8883, "/etc/ca.pem"),
+        Broker("10.0.0.1", 8883, tls=True),
+        Broker("mqtt.example", 1883, tls=False),
     ]
     assert (config.gps.port, config.gps.baud) == ("/dev/ttyAMA0", 38400)
     assert config.nfc.port == "/dev/ttyAMA3"
@@ -81,9 +81,9 @@ def test_an_absolute_journal_path_stays(write):
 WRONG = {
     "unknown key": (("[nfc]", "[nfc]\nbaud = 115200"), "[nfc]", "baud"),
     "unknown section": (("[nfc]", "[nfd]"), "", "nfd"),
-    "wrong type": (("port = 8883", 'port = "8883"'), "port", "Expected `int`, got `str`"),
-    "too large": (("port = 8883", "port = 70000"), "70000", "<= 65535"),
-    "too small": (("port = 8883", "port = 0"), "port", ">= 1"),
+    "wrong type": (("port = 1883", 'port = "1883"'), "port", "Expected `int`, got `str`"),
+    "too large": (("port = 1883", "port = 70000"), "70000", "<= 65535"),
+    "too small": (("port = 1883", "port = 0"), "port", ">= 1"),
     "no such baud": (("baud = 38400", "baud = 12345"), "[gps] baud", "12345"),
     "no such role": (('role = "vehicle"', 'role = "boat"'), "[unit] role", "boat"),
     "no id": (('id = "car-1"', ""), "[unit]", "id"),

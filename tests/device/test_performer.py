@@ -9,8 +9,8 @@ from device.core import events as ev
 from device.journal.errors import JournalCorrupt, JournalFull
 from device.journal.journal import Journal
 from device.performer import OWED, Performer
+from tests.keys import SIGNER
 from wire.batch import decode_batch, decode_record, encode_record
-from wire.chain import NoKeys
 from wire.records import Alarm, Checkin, Crew, Duty, Track
 from wire.track import TrackFix
 
@@ -59,7 +59,7 @@ class Stage:
         self.journal = Journal.open(folder / "journal.db")
         self.panel, self.link, self.inbox = FakePanel(), FakeLink(), []
         self.performer = Performer(
-            "car-1", self.journal, self.panel, self.link, NoKeys(), self.inbox.append, self.leave
+            "car-1", self.journal, self.panel, self.link, SIGNER, self.inbox.append, self.leave
         )
         self.perform = self.performer.perform
 
@@ -340,7 +340,7 @@ def test_the_clock_daemon_is_fed_where_there_is_a_feed(tmp_path):
     stage, feed = Stage(tmp_path), Feed()
     stage.perform([ef.FeedClock(5, 7)])
     fed = Performer(
-        "car-1", stage.journal, stage.panel, stage.link, NoKeys(), [].append, stage.leave, feed=feed
+        "car-1", stage.journal, stage.panel, stage.link, SIGNER, [].append, stage.leave, feed=feed
     )
     assert fed.perform([ef.FeedClock(5, 7)]) == []
     assert feed.sent == [(5, 7)]

@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from hypothesis import settings
 
 from gateway.ingest.intake import Intake, Message
+from gateway.keys import GatewayKeys
 from gateway.store import schema
 from gateway.store.open import open_store
+from tests.keys import SIGNER, Believing, Site
 from wire import chain, codec, records, topics
 from wire.batch import encode_batch, encode_record
-from wire.chain import NoKeys
 from wire.live import Hello, LogHead, State
 
 settings.register_profile("unhurried", deadline=None)
@@ -137,6 +138,26 @@ def rows():
     return read
 
 
+# Keys
+
+
+@pytest.fixture(scope="session")
+def keys_site():
+    """A site of the tests' own."""
+    return Site()
+
+
+@pytest.fixture(scope="session")
+def keys_folder(keys_site, tmp_path_factory):
+    """The keys of its gateway."""
+    return keys_site.lay_gateway_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def gateway_keys(keys_folder):
+    return GatewayKeys(keys_folder)
+
+
 # A unit's log
 
 
@@ -185,14 +206,21 @@ class UnitLog:
     def last(self):
         return len(self.raws)
 
-    def payload(self, first=1, last=None):
-        return encode_batch(
-            self.log, first, self.hs[first - 1], self.raws[first - 1 : last or self.last]
-        )
+    def payload(self, first=1, last=None, key=None):
+        """`key`: signs it; None: nobody does."""
+        raws, prev = self.raws[first - 1 : last or self.last], self.hs[first - 1]
+        signature = None
+        if key:
+            h_last = self.hs[first - 1 + len(raws)]
+            where = (self.unit, self.stream, self.log, first)
+            text = chain.signed_text(*where, prev, len(raws), h_last)
+            signature = key.kid, key.sign(text)
+        return encode_batch(self.log, first, prev, raws, signature)
 
-    def message(self, first=1, last=None, via=0):
+    def message(self, first=1, last=None, via=0, key=None):
         """Records `first` to `last` as a message from a broker."""
-        return Message(topics.log(self.unit, self.stream), self.payload(first, last), via=via)
+        payload = self.payload(first, last, key)
+        return Message(topics.log(self.unit, self.stream), payload, via=via)
 
     def head(self, oldest=1):
         return LogHead(self.stream, self.log, oldest, self.last, self.hs[-1].hex())
@@ -225,7 +253,7 @@ class Bench:
     def __init__(self, store, verifier=None, card_keys=None):
         self.store, self.at, self.fail_at = store, [], None
         self.now_ms = NOW_MS
-        self.intake = Intake(store, verifier or NoKeys(), NoKeys(), self._reached, None, card_keys)
+        self.intake = Intake(store, verifier or Believing(), SIGNER, self._reached, None, card_keys)
 
     def _reached(self, point):
         self.at.append(point)
@@ -235,7 +263,9 @@ class Bench:
     def take(self, *messages):
         """Gives the messages as one group; returns what is answered."""
         answers = self.intake.take(messages, self.now_ms)
-        return [Said(a.topic, codec.decode_answer(a.payload), a.via) for a in answers]
+        return [
+            Said(a.topic, codec.decode_answer(a.payload, a.topic).message, a.via) for a in answers
+        ]
 
     def acked(self, *messages):
         """As `take`, but `{log: next}`."""

@@ -12,6 +12,7 @@ import xunkong
 from gateway import cli
 from gateway.config import load
 from gateway.ingest.intake import LIVE_EVERY_MS, Message
+from gateway.ingest.registry import keep
 from gateway.site import lay_out
 from gateway.store.schema import quarantine
 from tests.sun import sun_url
@@ -56,6 +57,13 @@ def site(tmp_path):
     """A gateway's folder as `init` makes it."""
     lay_out(tmp_path / "site")
     return tmp_path / "site"
+
+
+@pytest.fixture
+def keys(site, keys_site):
+    """The site's keys."""
+    keys_site.lay_gateway_keys(site / "keys")
+    return keys_site
 
 
 @pytest.fixture
@@ -315,7 +323,7 @@ def test_forward_retry(xk, parked, config):
 
 
 @LANGUAGES
-def test_quarantine(xk, busy, config, language):
+def test_quarantine(xk, busy, config, keys, language):
     code, out, err = xk("quarantine", "list", "--config", config, "--json", language=language)
     assert (code, err) == (0, "")
     (row,) = lines(out)
@@ -340,7 +348,7 @@ def test_quarantine_shows_bytes_in_hex(xk, there, config):
     assert lines(out)[0]["hex"] == "ff00"
 
 
-def test_quarantine_retry_has_the_sites_card_keys(xk, there, config, unit_log):
+def test_quarantine_retry_has_the_sites_card_keys(xk, there, config, keys, unit_log):
     master = write_keys(config.parent / "card-keys.toml").master
     with config.open("a", encoding="utf-8") as file:
         file.write('[cards]\nkeys = "card-keys.toml"\n')
@@ -350,13 +358,15 @@ def test_quarantine_retry_has_the_sites_card_keys(xk, there, config, unit_log):
         sun=sun_url(card_keys(master, card).file, card, 5), sun_counter=5,
     )  # fmt: skip
     there.take(Message("xk/v1/cp-01/up/log/event", b"bad"))
+    unit = keys.bearer("cp-01")
     with there.store.changing() as connection:
-        connection.execute(quarantine.update().values(payload=log.payload()))
+        keep(connection, unit.read(keys), 0)
+        connection.execute(quarantine.update().values(payload=log.payload(key=unit)))
     assert xk("quarantine", "retry", "--config", config)[0] == 0
     assert [row["mark"] for row in there.table("records") if row["unit"] == "cp-01"] == [None]
 
 
-def test_quarantine_retry_of_nothing_is_fine(xk, site, config):
+def test_quarantine_retry_of_nothing_is_fine(xk, keys, config):
     assert xk("quarantine", "retry", "--config", config) == (0, "", "")
 
 
@@ -364,7 +374,7 @@ def test_quarantine_retry_of_nothing_is_fine(xk, site, config):
 
 
 @pytest.mark.parametrize("name", ["run", "ingest", "forward"])
-def test_a_process_that_is_told_to_end_ends_well(xk, config, monkeypatch, name):
+def test_a_process_that_is_told_to_end_ends_well(xk, config, keys, monkeypatch, name):
     stop = cli.threading.Event()
     stop.set()
     monkeypatch.setattr(cli, "_until_told", lambda: stop)
@@ -473,7 +483,7 @@ BAD_WISHES = {
 
 @LANGUAGES
 @pytest.mark.parametrize("command", BAD_WISHES, ids=" ".join)
-def test_a_bad_wish_is_one_line(xk, site, config, monkeypatch, command, language):
+def test_a_bad_wish_is_one_line(xk, site, keys, config, monkeypatch, command, language):
     monkeypatch.chdir(site)
     code, out, err = xk(*command, "--config", config, language=language)
     assert (code, out, err.count("\n")) == (2, "", 1)

@@ -20,11 +20,11 @@ def read(tmp_path):
 
 def test_the_least_that_is_enough(read, tmp_path):
     config = read(LEAST)
-    assert config.broker == [BrokerSection("b", 1883)]
+    assert config.broker == [BrokerSection("b", 8883, tls=True)]
     assert config.store == StoreSection(f"sqlite:///{tmp_path}/store.db")
     assert (config.sink, config.ingest.worker) == ([], "main")
     assert str(config.zone()) == "Asia/Shanghai"
-    assert str(config.broker[0]) == "b:1883"
+    assert str(config.broker[0]) == "b:8883"
 
 
 @pytest.mark.parametrize("url", ["sqlite:////srv/store.db", "postgresql+psycopg://u@h/db"])
@@ -35,11 +35,11 @@ def test_a_whole_url_is_left_alone(read, url):
 def test_a_whole_file(read):
     config = read(
         LEAST
-        + '[[broker]]\nhost = "c"\nport = 8883\nca = "ca.pem"\ncert = "c.pem"\nkey = "k.pem"\n'
+        + '[[broker]]\nhost = "c"\nport = 1883\ntls = false\n'
         + '[[sink]]\nkind = "cloudevents"\nurl = "https://p/e"\nname = "p-1"\ntimeout_s = 2\n'
         + 'headers = {A = "b"}\n[site]\nzone = "UTC"\n[ingest]\nworker = "w-2"\n'
     )
-    assert config.broker[1] == BrokerSection("c", 8883, "ca.pem", "c.pem", "k.pem")
+    assert config.broker[1] == BrokerSection("c", 1883, tls=False)
     assert config.sink == [SinkSection("cloudevents", "https://p/e", "p-1", {"A": "b"}, 2.0)]
     assert (str(config.zone()), config.ingest.worker) == ("UTC", "w-2")
 

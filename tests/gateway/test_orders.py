@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from gateway.orders import Desk, give, listed
+from tests.keys import SIGNER
 from wire import codec, topics
-from wire.chain import NoKeys
 from wire.orders import OrderMessage
 from wire.words import Fault
 
@@ -20,7 +20,7 @@ def now_ms():
 
 @pytest.fixture
 def desk(store):
-    return Desk(store, NoKeys())
+    return Desk(store, SIGNER)
 
 
 def sent(desk, nonces, at_ms=None):

@@ -12,8 +12,8 @@ from gateway.photo_retention import AT_ONCE, DAY_MS, retain_photos
 from gateway.photos import photo_rows
 from gateway.store.own_log import OwnLog
 from gateway.store.schema import photo_files, records
+from tests.keys import SIGNER, Believing
 from wire import codec, topics
-from wire.chain import NoKeys
 from wire.orders import PhotoAck
 from wire.records import Photo
 
@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def intake(any_store, folder):
-    return Intake(any_store, NoKeys(), NoKeys(), lambda point: None, folder)
+    return Intake(any_store, Believing(), SIGNER, lambda point: None, folder)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def kept(any_store, intake, unit_log):
 
 
 def retain(store, folder, keep_days=180.0, reached=lambda point: None):
-    return retain_photos(store, folder, keep_days, OwnLog(), LATE_MS, reached)
+    return retain_photos(store, folder, keep_days, OwnLog(SIGNER), LATE_MS, reached)
 
 
 def told(store, rows):

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.ingest.intake import Intake, Message
 from gateway.photos import photo_rows
+from tests.keys import SIGNER, Believing
 from wire import topics
-from wire.chain import NoKeys
 from wire.records import Photo, Ref
 from xunkong import main
 
@@ -25,7 +25,7 @@ def site(store, tmp_path, unit_log):
         ref = Ref("event", log.log, 1)
         log.add(Photo, sha256=sha, bytes=100, width=8, height=6, reason="checkin", ref=ref)
     log.add(Photo, sha256=SHA[3], bytes=100, width=8, height=6, reason="checkin", lost="no room")
-    intake = Intake(store, NoKeys(), NoKeys(), lambda point: None, tmp_path / "photos")
+    intake = Intake(store, Believing(), SIGNER, lambda point: None, tmp_path / "photos")
     intake.take([log.message()], NOW_MS)
     for number, size in ((0, 100), (1, 40)):
         chunk = Message(topics.photo("cp-01", SHA[number], 0), DATA[number][:size])
@@ -74,7 +74,8 @@ def test_photos_are_held_and_released_for_an_incident(site, capsys):
     assert main(["gateway", "photos", "release", *more]) == 2
 
 
-def test_the_policy_is_carried_out_by_command(site, capsys):
+def test_the_policy_is_carried_out_by_command(site, capsys, keys_site):
+    keys_site.lay_gateway_keys(site / "keys")
     config = site / "gateway.toml"
     config.write_text(
         '[[broker]]\nhost = "h"\n[store]\nurl = "sqlite:///store.db"\n[photos]\nkeep_days = 1\n'

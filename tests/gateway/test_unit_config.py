@@ -5,8 +5,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.unit_config import newest, push, read_unit_file
-from wire import codec
-from wire.chain import NoKeys
 from wire.orders import Badge, ConfigMessage, DutyCard, Place, Sampling, UnitConfig
 from wire.words import Fault
 
@@ -106,32 +104,21 @@ def test_what_is_wrong_is_named(read, tmp_path, text):
 
 
 def test_versions_rise_each_unit_for_itself(any_store):
-    versions = [push(any_store, unit, UnitConfig(), NoKeys()) for unit in ("a", "b", "a", "a", "b")]
+    versions = [push(any_store, unit, UnitConfig()) for unit in ("a", "b", "a", "a", "b")]
     assert versions == [1, 1, 2, 3, 2]
 
 
 def test_the_newest_is_what_is_wanted(any_store):
     for repeat_s in (1.0, 2.0):
-        push(any_store, "cp-01", UnitConfig(repeat_s=repeat_s), NoKeys())
+        push(any_store, "cp-01", UnitConfig(repeat_s=repeat_s))
     assert newest(any_store, "cp-01") == ConfigMessage(1, "cp-01", 2, UnitConfig(repeat_s=2.0))
     assert newest(any_store, "cp-02") is None
-
-
-class Signer:
-    def sign(self, text):
-        return "key-1", f"over {len(text)}"
-
-
-def test_it_is_signed_over_its_bytes_without_the_signature(store):
-    push(store, "cp-01", UnitConfig(), Signer())
-    message = newest(store, "cp-01")
-    assert (message.kid, message.sig) == ("key-1", f"over {len(codec.signed_text(message))}")
 
 
 @pytest.mark.parametrize("unit", ["gw", "CP-01", "", "-a", "a" * 33, "a\n", "a/b"])
 def test_what_is_no_units_name_is_refused(store, unit):
     with pytest.raises(Fault, match="is no unit's name: 1 to 32 of"):
-        push(store, unit, UnitConfig(), NoKeys())
+        push(store, unit, UnitConfig())
     assert newest(store, unit) is None
 
 
@@ -145,7 +132,7 @@ def test_what_is_no_units_name_is_refused(store, unit):
 )
 def test_what_the_unit_would_not_take_is_refused_here(store, config):
     with pytest.raises(Fault, match=r"unit cp-01 would refuse this configuration: .*push again"):
-        push(store, "cp-01", config, NoKeys())
+        push(store, "cp-01", config)
     assert newest(store, "cp-01") is None
 
 

@@ -10,7 +10,6 @@ from gateway.config import CardsSection
 from gateway.unit_config import push
 from gateway.unit_keys import SealedKeys, seal_of, set_unit_key, unit_key, with_card_keys
 from wire.cards.keyfile import write_keys
-from wire.chain import NoKeys
 from wire.orders import Badge, UnitConfig
 from wire.seal import public_of
 from wire.words import Fault
@@ -45,8 +44,8 @@ def test_what_is_sealed_is_noted_with_the_version(store, section, ciphers):
     config, sealed = with_card_keys(store, "cp-1", CONFIG, CARDS, section)
     assert sealed == SealedKeys(2, unit_key(store, "cp-1"))
     versions = [
-        push(store, "cp-1", CONFIG, NoKeys()),
-        push(store, "cp-1", config, NoKeys(), sealed),
+        push(store, "cp-1", CONFIG),
+        push(store, "cp-1", config, sealed),
     ]
     assert [seal_of(store, "cp-1", version) for version in versions] == [None, sealed]
 

@@ -1,4 +1,4 @@
-"""The hash chain, checked against SHA-256 itself, and the keys of a site that has none."""
+"""The hash chain, checked against SHA-256 itself."""
 
 from hashlib import sha256
 
@@ -36,14 +36,3 @@ def test_a_changed_record_changes_every_value_from_it_on(raws, data):
 def test_the_signed_text_is_that_of_the_contract():
     text = chain.signed_text("v-1", "track", "5f0c9a1e77b2d4c8", 7, bytes(32), 3, b"\xff" * 32)
     assert text == f"xk1|v-1|track|5f0c9a1e77b2d4c8|7|{'0' * 64}|3|{'f' * 64}".encode()
-
-
-def test_without_keys_the_unsigned_passes_and_a_signature_is_refused():
-    keys = chain.NoKeys()
-    assert keys.sign(b"text") is None
-    assert keys.check("v-1", b"text", None, None) is None
-    for kid, sig in (("k7", "AAAA"), ("k7", None), (None, "AAAA")):
-        why = keys.check("v-1", b"text", kid, sig)
-        assert why is not None
-        assert "v-1" in why
-        assert repr(kid) in why

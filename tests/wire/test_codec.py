@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.keys import SIGNER
 from wire import codec
-from wire.batch import BadPayload
-from wire.chain import NoKeys
+from wire.batch import BadPayload, unpack
 from wire.live import Health, Hello, LiveFix, LogHead, ModemHealth, Pos, State, WorkerState
 from wire.orders import (
     Ack,
     Badge,
+    CertGrant,
+    CertRequest,
     ConfigMessage,
     DutyCard,
     OrderMessage,
@@ -25,6 +27,7 @@ from wire.orders import (
 )
 from wire.records import Alarm
 
+TOPIC = "xk/v1/v-1/down/ack/event"
 LOG, H, NONCE, NOW = "5f0c9a1e77b2d4c8", "ab" * 32, "0f" * 16, 1_763_890_000_000
 ALARM = Alarm(
     boot="9c1b22f0",
@@ -69,13 +72,6 @@ MESSAGES = [
 ]
 KINDS = sorted({type(message) for message in MESSAGES}, key=lambda kind: kind.__name__)
 ids = "{0.__class__.__name__}".format
-
-
-class Keys:
-    """Signs with the text's own digest; enough to see what is covered."""
-
-    def sign(self, text):
-        return "k1", f"{zlib.crc32(text):08x}"
 
 
 def changed(message, **changes):
@@ -199,7 +195,7 @@ def test_one_wrong_field_refuses_a_configuration_whole(part):
 class TestAnswer:
     @pytest.mark.parametrize("answer", MESSAGES[:3], ids=ids)
     def test_is_told_apart(self, answer):
-        assert codec.decode_answer(codec.encode(answer)) == answer
+        assert codec.decode_answer(codec.encode(answer), TOPIC).message == answer
 
     @pytest.mark.parametrize(
         "answer", [ACK, MESSAGES[2], PhotoAck(1, H, 4096, "store-1", NOW, done=True)]
@@ -207,40 +203,71 @@ class TestAnswer:
     def test_about_a_photo_is_told_apart(self, answer):
         if isinstance(answer, Ack):
             with pytest.raises(BadPayload, match="sha256"):
-                codec.decode_photo_answer(codec.encode(answer))
+                codec.decode_photo_answer(codec.encode(answer), TOPIC)
         else:
-            assert codec.decode_photo_answer(codec.encode(answer)) == answer
+            assert codec.decode_photo_answer(codec.encode(answer), TOPIC).message == answer
 
     @given(st.binary(max_size=100))
     def test_random_bytes_are_none(self, junk):
         for read in (codec.decode_answer, codec.decode_photo_answer):
             with pytest.raises(BadPayload):
-                read(junk)
+                read(junk, TOPIC)
 
     @pytest.mark.parametrize("refused", [5, [], {}, True, "x" * 501])
     def test_a_reason_of_another_form_is_refused(self, refused):
         with pytest.raises(BadPayload, match="refused"):
-            codec.decode_answer(changed(MESSAGES[2], refused=refused))
+            codec.decode_answer(changed(MESSAGES[2], refused=refused), TOPIC)
+
+
+SIGNED = [*MESSAGES[:6], CertRequest(1, "-----BEGIN", "ab" * 32), CertGrant(1, "MIIB")]
 
 
 class TestSignature:
-    @pytest.mark.parametrize("message", MESSAGES[:6], ids=ids)
-    def test_covers_everything_but_itself(self, message):
-        signed = codec.sign(message, Keys())
-        assert (signed.kid, signed.sig) == Keys().sign(codec.signed_text(message))
-        assert codec.signed_text(signed) == codec.signed_text(message)
-        assert b'"sig"' not in codec.signed_text(signed)
-        assert codec.decode(codec.encode(signed), type(message)) == signed
+    @pytest.mark.parametrize("message", SIGNED, ids=ids)
+    def test_covers_the_topic_and_every_byte_before_it(self, message):
+        payload = codec.encode_signed(message, TOPIC, SIGNER)
+        text = unpack(payload)
+        body, end = text[:-96], text[-96:]
+        found = codec.decode_signed(payload, TOPIC, type(message))
+        assert end == f',"sig":"{SIGNER.sign(b"xk1|" + TOPIC.encode() + b"|" + body)}"}}'.encode()
+        assert found.text == b"xk1|" + TOPIC.encode() + b"|" + body
+        assert (found.kid, found.sig) == (SIGNER.kid, end[8:-2].decode())
+        sig = found.message.sig
+        assert found.message == msgspec.structs.replace(message, kid=SIGNER.kid, sig=sig)
 
-    def test_changes_with_any_field(self):
+    def test_is_another_on_another_topic(self):
         texts = {
-            codec.signed_text(codec.decode(changed(ACK, **change), Ack))
-            for change in ({}, {"next": 42}, {"h": "0" * 64}, {"store": "s"}, {"now_ms": 1})
+            codec.decode_signed(codec.encode_signed(ACK, topic, SIGNER), topic, Ack).text
+            for topic in ("xk/v1/a/down/ack/event", "xk/v1/b/down/ack/event")
         }
-        assert len(texts) == 5
+        assert len(texts) == 2
 
-    def test_without_a_key_nothing_is_added(self):
-        assert codec.sign(ACK, NoKeys()) is ACK
+    @given(st.data())
+    def test_no_changed_byte_leaves_text_and_signature_as_they_were(self, data):
+        payload = codec.encode_signed(ACK, TOPIC, SIGNER)
+        whole = codec.decode_signed(payload, TOPIC, Ack)
+        at = data.draw(st.integers(0, len(payload) - 1))
+        byte = data.draw(st.integers(0, 255).filter(lambda value: value != payload[at]))
+        try:
+            found = codec.decode_signed(
+                payload[:at] + bytes([byte]) + payload[at + 1 :], TOPIC, Ack
+            )
+        except BadPayload:
+            return
+        assert (found.text, found.sig) != (whole.text, whole.sig)
+
+    @pytest.mark.parametrize("end", ["", '"sig":"c2ln"', '"sig":null', f'"sig":"{"A" * 87}"'])
+    def test_an_end_of_another_form_is_none(self, end):
+        text = codec.encode(ACK)[:-1] + (f",{end}" if end else "").encode() + b"}"
+        found = codec.decode_signed(text, TOPIC, Ack)
+        assert (found.text, found.sig) == (b"", None)
+
+    def test_only_the_last_of_two_counts_and_the_first_is_covered(self):
+        first = codec.encode_signed(ACK, TOPIC, SIGNER)
+        again = first[:-1] + b',"sig":"' + b"A" * 86 + b'"}'
+        found = codec.decode_signed(again, TOPIC, Ack)
+        assert found.sig == "A" * 86
+        assert b'"sig"' in found.text
 
 
 class OldHealth(msgspec.Struct, frozen=True, omit_defaults=True):

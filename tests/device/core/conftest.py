@@ -13,6 +13,7 @@ from device.core.agent import Agent
 from device.core.moment import Now
 from device.core.station import Budgets, Identity, Means, Memory, NoCards, Notes
 from device.link.delivery import Head
+from tests.keys import SIGNER, Believing
 from wire import chain, codec, topics
 from wire.batch import decode_batch, encode_batch, encode_record
 from wire.live import Hello, State, WorkerState
@@ -74,6 +75,8 @@ class Unit:
         feed_clock=False,
         cards=None,
         budgets=None,
+        signer=None,
+        trust=None,
         **memory,
     ):
         self.journal = journal or Journal()
@@ -89,12 +92,12 @@ class Unit:
             notes=Notes(self.journal.saved.get),
             **memory,
         )
-        keys = chain.NoKeys()
         means = Means(
             lambda: 0.5,
             lambda: f"{next(nonces):032x}",
-            keys,
-            keys,
+            signer or SIGNER,
+            trust or Believing(),
+            lambda: (None, None),
             UTC0 - 86_400_000,
             ignition,
             camera=camera,

@@ -134,7 +134,6 @@ class TestOrders:
             ({"nonce": "f" * 32}, "refused", "nonce"),
             ({"unit": "v-2"}, "refused", "v-2"),
             ({"expires_ms": 1}, "expired", ""),
-            ({"sig": "AAAA", "kid": "k1"}, "refused", "k1"),
         ],
     )
     def test_what_is_wrong_is_answered_and_not_carried_out(self, linked, change, outcome, why):
@@ -203,15 +202,6 @@ class TestAnswers:
         bare.gateway_has("event", 2)
         bare.wait(1_000)
         assert bare.states()[-1].alarms == []
-
-    def test_a_signature_nobody_can_check_is_not_believed(self, bare):
-        bare.link()
-        ack = {"v": 1, "log": "e" * 16, "next": 2, "store": "s", "now_ms": 1}
-        ack |= {"h": bare.journal.chain_at("event", "e" * 16, 1).hex(), "kid": "k", "sig": "AA"}
-        bare.hear(topics.ack("v-1", "event"), json.dumps(ack).encode())
-        bare.wait(1_000)
-        assert bare.journal.acked == {}
-        assert any("not believed" in line for line in bare.states()[-1].alarms)
 
 
 TOPICS = [

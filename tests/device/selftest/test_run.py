@@ -13,6 +13,7 @@ from hardware.gps.twin import GpsTwin
 from hardware.panel.twin import fingers
 from hardware.pn532.twin import Pn532Twin
 from sim.broker import Broker, find_mosquitto, free_port
+from tests.keys import Site
 
 CARD = "04a1b2c3d4e5f6"
 
@@ -52,8 +53,9 @@ def make_gps():
 def unit(tmp_path):
     def write(port, parts, role="checkpoint"):
         path = tmp_path / "device.toml"
+        Site().lay_papers("cp-1", tmp_path / "identity")
         path.write_text(
-            f'[unit]\nid = "cp-1"\nrole = "{role}"\n[[broker]]\nhost = "127.0.0.1"\nport = {port}\n'
+            f'[unit]\nid = "cp-1"\nrole = "{role}"\n[[broker]]\nhost = "127.0.0.1"\nport = {port}\ntls = false\n'
             f'[journal]\npath = "journal.db"\n{parts}',
             "utf-8",
         )
@@ -128,7 +130,7 @@ class TestUnattended:
         code, found = run(unit(free_port(), ""))
         assert code == 1
         assert [line["verdict"] for part, line in found.items() if "broker" in part] == ["fault"]
-        other = f'[[broker]]\nhost = "127.0.0.1"\nport = {free_port()}\n'
+        other = f'[[broker]]\nhost = "127.0.0.1"\nport = {free_port()}\ntls = false\n'
         code, found = run(unit(broker.port, other))
         assert code == 0
         told = [line["verdict"] for part, line in found.items() if "broker" in part]

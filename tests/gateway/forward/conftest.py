@@ -12,6 +12,8 @@ from msgspec import Struct
 from gateway.config import SinkSection
 from gateway.forward.cloudevents import CloudEventsSink
 from gateway.forward.pump import Pump
+from gateway.store.own_log import OwnLog
+from tests.keys import SIGNER
 
 
 class Says(Struct, frozen=True):
@@ -128,7 +130,7 @@ class Forward:
         fields = {"timeout_s": 10.0, "headers": {"Authorization": "Bearer of-the-site"}, **section}
         self.stop = Stop()
         sink = CloudEventsSink(SinkSection("cloudevents", self.platform.url, **fields))
-        self.pump = Pump("platform", sink, self.store, self.stop, self._reached)
+        self.pump = Pump("platform", sink, self.store, OwnLog(SIGNER), self.stop, self._reached)
         return self
 
     def _reached(self, point):

@@ -6,17 +6,20 @@ import pytest
 import sqlalchemy as sa
 from msgspec import structs
 
-from gateway.config import BrokerSection, GatewayConfig, SinkSection, StoreSection
+from gateway.config import BrokerSection, GatewayConfig, KeysSection, SinkSection, StoreSection
 from gateway.forward.worker import Forwarder
 
 
 @pytest.fixture
-def forwarder(any_store, any_url, platform):
+def forwarder(any_store, any_url, platform, keys_folder):
     """Makes a forwarder to `platform` under the given names."""
 
     def make(*names, reached=lambda point: None):
         sinks = [SinkSection("cloudevents", platform.url, name) for name in names]
-        config = GatewayConfig([BrokerSection("127.0.0.1")], StoreSection(any_url), sinks)
+        keys = KeysSection(str(keys_folder))
+        config = GatewayConfig(
+            [BrokerSection("127.0.0.1")], StoreSection(any_url), sinks, keys=keys
+        )
         return Forwarder(config, any_store, reached)
 
     return make

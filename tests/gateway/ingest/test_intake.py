@@ -4,6 +4,7 @@ import json
 from hashlib import sha256
 from itertools import count
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
 from gateway.ingest.intake import ISLANDS_PER_UNIT, Message
+from tests.keys import Believing
 from wire import chain, topics
 from wire.batch import encode_batch
 from wire.live import LogHead
@@ -30,7 +32,8 @@ def test_a_batch_is_committed_and_acknowledged(any_bench, unit_log):
     (said,) = any_bench.take(log.message(via=2))
     assert said.topic == "xk/v1/cp-01/down/ack/event"
     assert said.via == 2
-    assert said.what == Ack(1, LOG, 4, log.hs[3].hex(), any_bench.store.identity, any_bench.now_ms)
+    unsigned = msgspec.structs.replace(said.what, kid=None, sig=None)
+    assert unsigned == Ack(1, LOG, 4, log.hs[3].hex(), any_bench.store.identity, any_bench.now_ms)
     kept = any_bench.table("records")
     assert [row["raw"] for row in kept] == log.raws
     assert [row["h"] for row in kept] == log.hs[1:]
@@ -399,17 +402,8 @@ def test_one_units_poison_does_not_delay_anothers(any_bench, unit_log):
     assert any_bench.kept("cp-02") == log.raws
 
 
-def test_a_batch_whose_signature_does_not_hold_is_refused(bench, unit_log):
-    log = unit_log().grow(1)
-    payload = encode_batch(LOG, 1, chain.START, log.raws, ("key-1", "c2ln"))
-    (said,) = bench.take(Message(topics.log("cp-01", "event"), payload))
-    assert said.what.refused == "signed by cp-01 with key 'key-1', which this site does not know"
-    assert bench.kept() == []
-    assert bench.table("quarantine")[0]["payload"] == payload
-
-
-class Trusting:
-    """A verifier that notes what it was asked."""
+class Trusting(Believing):
+    """Notes what it was asked."""
 
     def __init__(self):
         self.asked = []

@@ -13,6 +13,7 @@ from gateway.ingest import inbox as inbox_module
 from gateway.ingest.buffered import BufferedSocket
 from gateway.ingest.inbox import Inbox
 from gateway.ingest.mqtt import BrokerLink
+from gateway.keys import GatewayKeys
 from sim.broker import Broker, free_port
 from wire import topics
 
@@ -29,9 +30,9 @@ def linked():
     """Starts a link to a broker; `greeted` holds a number for each connection."""
     links = []
 
-    def link(section, inbox=None):
+    def link(section, inbox=None, tls=None):
         greeted = Queue()
-        one = BrokerLink(4, section, "w-1", inbox or Inbox(), b"gone", greeted.put)
+        one = BrokerLink(4, section, "w-1", inbox or Inbox(), b"gone", greeted.put, tls)
         links.append(one)
         one.start()
         return one, greeted
@@ -70,7 +71,7 @@ def unit(broker):
 
 def test_what_a_unit_says_is_put_and_what_is_published_arrives(broker, linked, unit):
     inbox = Inbox()
-    link, greeted = linked(BrokerSection("127.0.0.1", broker.port), inbox)
+    link, greeted = linked(BrokerSection("127.0.0.1", broker.port, tls=False), inbox)
     assert greeted.get(timeout=30) == 4
     unit.client.publish(topics.log("cp-01", "event"), b"batch", 1)
     (came,) = inbox.take(30)
@@ -83,19 +84,19 @@ def test_what_a_unit_says_is_put_and_what_is_published_arrives(broker, linked, u
 def test_what_was_retained_is_known_as_such(broker, linked, unit):
     unit.client.publish(topics.state("cp-01"), b"state", 1, retain=True).wait_for_publish(30)
     inbox = Inbox()
-    linked(BrokerSection("127.0.0.1", broker.port), inbox)
+    linked(BrokerSection("127.0.0.1", broker.port, tls=False), inbox)
     (came,) = inbox.take(30)
     assert came.retained is True
 
 
 def test_the_client_reads_and_writes_through_its_buffer(broker, linked):
-    link, greeted = linked(BrokerSection("127.0.0.1", broker.port))
+    link, greeted = linked(BrokerSection("127.0.0.1", broker.port, tls=False))
     greeted.get(timeout=30)
     assert isinstance(link._client.socket(), BufferedSocket)
 
 
 def test_its_end_is_no_last_will_but_a_broken_one_is(broker, linked, unit):
-    link, greeted = linked(BrokerSection("127.0.0.1", broker.port))
+    link, greeted = linked(BrokerSection("127.0.0.1", broker.port, tls=False))
     greeted.get(timeout=30)
     link._client.socket()._line.shutdown(2)
     assert unit.heard.get(timeout=30) == (topics.worker_state("w-1"), b"gone", False)
@@ -103,7 +104,7 @@ def test_its_end_is_no_last_will_but_a_broken_one_is(broker, linked, unit):
 
 def test_it_comes_back_when_the_broker_does(broker, linked, caplog):
     caplog.set_level(logging.WARNING)
-    link, greeted = linked(BrokerSection("127.0.0.1", broker.port))
+    link, greeted = linked(BrokerSection("127.0.0.1", broker.port, tls=False))
     greeted.get(timeout=30)
     broker.cut()
     broker.start()
@@ -112,7 +113,7 @@ def test_it_comes_back_when_the_broker_does(broker, linked, caplog):
 
 
 def test_without_a_connection_nothing_is_said_to_be_published(linked):
-    link, greeted = linked(BrokerSection("127.0.0.1", free_port()))
+    link, greeted = linked(BrokerSection("127.0.0.1", free_port(), tls=False))
     assert link.publish("a/b", b"x") is False
     assert greeted.empty()
 
@@ -121,7 +122,7 @@ def test_a_full_inbox_holds_the_broker_back_and_loses_nothing(broker, linked, un
     monkeypatch.setattr(inbox_module, "ROOM", 2)
     monkeypatch.setattr(inbox_module, "GROUP", 1)
     inbox = Inbox()
-    _, greeted = linked(BrokerSection("127.0.0.1", broker.port), inbox)
+    _, greeted = linked(BrokerSection("127.0.0.1", broker.port, tls=False), inbox)
     greeted.get(timeout=30)
     sent = [b"%d" % number for number in range(50)]
     for payload in sent:
@@ -150,14 +151,16 @@ def told():
 
 def test_a_broker_that_is_not_there_is_told_once(linked, told):
     port = free_port()
-    linked(BrokerSection("127.0.0.1", port))
+    linked(BrokerSection("127.0.0.1", port, tls=False))
     said = told.get(timeout=30)
     assert said.startswith(f"broker 127.0.0.1:{port}: ")
     assert said.endswith("; tried again and again")
     assert "refused" in said
 
 
-def test_a_certificate_that_is_not_there_is_told_and_ends_no_thread(linked, told, tmp_path):
-    link, _ = linked(BrokerSection("127.0.0.1", 8883, ca=str(tmp_path / "none.pem")))
-    assert "No such file or directory" in told.get(timeout=30)
+def test_keys_that_are_not_there_are_told_and_end_no_thread(linked, told, tmp_path, keys_site):
+    keys = GatewayKeys(keys_site.lay_gateway_keys(tmp_path / "keys"))
+    (tmp_path / "keys" / "gateway.key").unlink()
+    link, _ = linked(BrokerSection("127.0.0.1", 8883), tls=keys.tls)
+    assert "gateway.crt cannot be used: [Errno 2] No such file" in told.get(timeout=30)
     assert link._thread.is_alive()

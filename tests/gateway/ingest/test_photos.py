@@ -13,8 +13,8 @@ from gateway.ingest.intake import Intake, Message
 from gateway.ingest.photos import Chunk, keep
 from gateway.photo_files import part, whole
 from gateway.store.open import open_store
+from tests.keys import SIGNER, Believing
 from wire import codec, topics
-from wire.chain import NoKeys
 from wire.limits import MAX_CHUNK_BYTES, MAX_PHOTO_BYTES
 from wire.live import Hello
 from wire.orders import PhotoAck, Refused
@@ -32,13 +32,13 @@ class Site:
 
     def __init__(self, store, folder):
         self.store, self.folder = store, folder
-        self.intake = Intake(store, NoKeys(), NoKeys(), lambda point: None, folder)
+        self.intake = Intake(store, Believing(), SIGNER, lambda point: None, folder)
 
     def take(self, *messages):
         """What is answered about photos."""
         answers = self.intake.take(messages, NOW_MS)
         return [
-            codec.decode_photo_answer(answer.payload)
+            codec.decode_photo_answer(answer.payload, answer.topic).message
             for answer in answers
             if answer.topic.endswith("/down/ack/photo")
         ]
@@ -266,7 +266,7 @@ class TestKills:
                 raise Killed(name)
 
         def begin():
-            intake = Intake(any_store, NoKeys(), NoKeys(), reached, tmp_path / "photos")
+            intake = Intake(any_store, Believing(), SIGNER, reached, tmp_path / "photos")
             site = Site(any_store, tmp_path / "photos")
             site.intake = intake
             return site
@@ -389,12 +389,8 @@ def test_a_store_of_the_version_before_gets_the_tables_and_wants_what_it_had(any
 
 
 def test_the_answer_is_signed_like_the_others(any_store, tmp_path, unit_log):
-    class Key:
-        def sign(self, text):
-            return "k-1", sha256(text).hexdigest()
-
-    intake = Intake(any_store, NoKeys(), Key(), lambda point: None, tmp_path)
+    intake = Intake(any_store, Believing(), SIGNER, lambda point: None, tmp_path)
     intake.take([announce(unit_log()).message()], NOW_MS)
     (answer,) = intake.take([Message(topics.photo("cp-01", SHA, 0), DATA[:10])], NOW_MS)
-    ack = codec.decode(answer.payload, PhotoAck)
-    assert (ack.kid, ack.sig) == ("k-1", sha256(codec.signed_text(ack)).hexdigest())
+    ack = codec.decode_signed(answer.payload, topics.ack("cp-01", "photo"), PhotoAck)
+    assert (ack.kid, ack.sig) == (SIGNER.kid, SIGNER.sign(ack.text))

@@ -6,12 +6,12 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from gateway.config import BrokerSection, GatewayConfig, IngestSection, StoreSection
+from gateway.config import BrokerSection, GatewayConfig, IngestSection, KeysSection, StoreSection
 from gateway.ingest import worker as worker_module
+from gateway.ingest.registry import keep
 from gateway.ingest.worker import Worker
 from gateway.unit_config import push
 from wire import codec, topics
-from wire.chain import NoKeys
 from wire.live import WorkerState
 from wire.orders import Ack, ConfigMessage, UnitConfig
 
@@ -21,7 +21,8 @@ LOG = "e" * 16
 class Link:
     """A broker's connection that notes what is published; `up` False takes nothing."""
 
-    def __init__(self, via, broker, worker, inbox, will, greeted):
+    def __init__(self, via, broker, worker, inbox, will, greeted, tls):
+        self.tls = tls
         self.via, self.broker, self.will, self.inbox, self.greeted = (
             via,
             broker,
@@ -46,11 +47,13 @@ class Link:
 class Worked:
     """A worker with its links, run by hand: `run` gives it as many turns as there are groups."""
 
-    def __init__(self, store, brokers=1):
+    def __init__(self, store, keys, key, brokers=1):
+        self.key = key
         config = GatewayConfig(
             [BrokerSection("127.0.0.1", 1883 + n) for n in range(brokers)],
             StoreSection("sqlite:///store.db"),
             ingest=IngestSection("w-1"),
+            keys=KeysSection(str(keys)),
         )
         self.points = []
         self.worker = Worker(config, store, self.points.append)
@@ -83,17 +86,20 @@ class Turns(threading.Event):
 
 
 @pytest.fixture
-def worked(store, monkeypatch):
+def worked(store, monkeypatch, keys_folder, keys_site):
+    key = keys_site.bearer("cp-01")
+    with store.changing() as connection:
+        keep(connection, key.read(keys_site), 0)
     monkeypatch.setattr(worker_module, "BrokerLink", Link)
     monkeypatch.setattr(worker_module, "IDLE_S", 0.001)
     interval_s = sys.getswitchinterval()
-    yield lambda brokers=1: Worked(store, brokers)
+    yield lambda brokers=1: Worked(store, keys_folder, key, brokers)
     sys.setswitchinterval(interval_s)
 
 
 def test_a_batch_is_answered_through_the_broker_that_it_came_from(worked, unit_log):
     one = worked(brokers=2)
-    one.run(unit_log().grow(2).message(via=1))
+    one.run(unit_log().grow(2).message(via=1, key=one.key))
     assert one.said(topics.ack("cp-01", "event"), link=0) == []
     (payload,) = one.said(topics.ack("cp-01", "event"), link=1)
     assert codec.decode(payload, Ack).next == 3
@@ -112,8 +118,8 @@ def test_links_are_started_and_end_with_the_last_word(worked):
 
 
 def test_at_each_connection_it_says_who_it_is_and_what_units_are_to_use(worked, store):
-    push(store, "cp-01", UnitConfig(repeat_s=1.0), NoKeys())
-    push(store, "cp-01", UnitConfig(repeat_s=2.0), NoKeys())
+    push(store, "cp-01", UnitConfig(repeat_s=1.0))
+    push(store, "cp-01", UnitConfig(repeat_s=2.0))
     one = worked()
     one.links[0].greeted(0)
     one.run()
@@ -130,7 +136,7 @@ def test_at_each_connection_it_says_who_it_is_and_what_units_are_to_use(worked, 
 
 
 def test_a_configuration_that_no_broker_took_is_said_later(worked, store, monkeypatch):
-    push(store, "cp-01", UnitConfig(), NoKeys())
+    push(store, "cp-01", UnitConfig())
     monkeypatch.setattr(worker_module, "CONFIG_EVERY_MS", 0)
     one = worked()
     one.links[0].up = False
@@ -158,7 +164,7 @@ def test_a_database_that_fails_is_tried_again_and_nothing_is_answered_meanwhile(
         if len(answered) == 3:
             rename(store, "away", "records")
 
-    assert one.links[0].inbox.put(unit_log().grow(2).message(), 1.0)
+    assert one.links[0].inbox.put(unit_log().grow(2).message(key=one.key), 1.0)
     turns = Turns(1, mend)
     one.worker.run(turns)
     assert answered == [[], [], []]
@@ -171,7 +177,7 @@ def test_a_database_that_fails_is_tried_again_and_nothing_is_answered_meanwhile(
 def test_told_to_end_while_the_database_fails_it_ends(worked, store, unit_log):
     one = worked()
     rename(store, "records", "away")
-    one.run(unit_log().grow(2).message())
+    one.run(unit_log().grow(2).message(key=one.key))
     assert one.said(topics.ack("cp-01", "event")) == []
     assert one.links[0].stopped is True
 
@@ -181,6 +187,6 @@ def test_a_configuration_that_cannot_be_read_is_told_and_the_rest_goes_on(
 ):
     rename(store, "configs", "away")
     one = worked()
-    one.run(unit_log().grow(1).message())
+    one.run(unit_log().grow(1).message(key=one.key))
     assert len(one.said(topics.ack("cp-01", "event"))) == 1
     assert "no such table: configs; check [store] url" in caplog.text

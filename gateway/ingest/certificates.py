@@ -1,0 +1,67 @@
+"""Units that ask for a certificate: what they ask is kept for the authority, and its answer goes out to them."""
+
+from base64 import b64encode
+from hashlib import sha256
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.store.open import Store
+from gateway.store.schema import requests
+from gateway.store.upsert import upsert
+from wire import codec, topics
+from wire.chain import Signer
+from wire.orders import CertGrant, CertRequest
+
+WAITING = 4
+"""Requests of one unit that may wait; a further one is passed over until the authority has seen to them."""
+
+FRESH_MS = 600_000
+"""An answer goes out, to each new connection of a broker, for so long; later its unit asks again."""
+
+
+class Counter:
+    """One worker's counter for certificates."""
+
+    def __init__(self, store: Store, signer: Signer) -> None:
+        self._store, self._signer = store, signer
+        self._answered: set[str] = set()
+
+    def take(
+        self, connection: Connection, unit: str, request: CertRequest, kid: str | None, now_ms: int
+    ) -> None:
+        """Keeps what `unit` asks. `kid`: the key of its that signed, checked; None: it relies on a proof."""
+        number = sha256(msgspec.json.encode((unit, request.csr, request.proof))).hexdigest()
+        self._answered.discard(number)
+        waiting = sa.select(sa.func.count()).select_from(requests)
+        waiting = waiting.where(requests.c.unit == unit, requests.c.state == "waiting")
+        known = sa.select(requests.c.state).where(requests.c.id == number)
+        state = connection.execute(known).scalar()
+        if state == "signed":
+            again = requests.update().where(requests.c.id == number).values(done_ms=now_ms)
+            connection.execute(again)
+        elif state is None and connection.execute(waiting).scalar_one() < WAITING:
+            row: dict[str, object] = {"id": number, "unit": unit, "csr": request.csr, "kid": kid}
+            row |= {"proof": request.proof, "received_ms": now_ms, "state": "waiting"}
+            upsert(connection, requests, ["id"], [row])
+
+    def due(self, now_ms: int) -> list[tuple[str, bytes]]:
+        """(topic, payload) of the answers that are to go out now."""
+        query = sa.select(requests).where(
+            requests.c.state != "waiting", requests.c.done_ms > now_ms - FRESH_MS
+        )
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        fresh = [row for row in rows if row.id not in self._answered]
+        self._answered = {row.id for row in rows}
+        return [(topics.cert(row.unit), self._answer(row)) for row in fresh]
+
+    def _answer(self, row: sa.Row[tuple[object, ...]]) -> bytes:
+        cert = b64encode(row.cert).decode("ascii") if row.cert else None
+        refused = None if cert else (row.why or "refused")[:500]
+        return codec.encode_signed(CertGrant(1, cert, refused), topics.cert(row.unit), self._signer)
+
+    def forget(self) -> None:
+        """A broker is back: what was said before may be lost."""
+        self._answered.clear()
