@@ -224,9 +224,12 @@ class _Run:
                 self._feed.close()
 
     def _tell_of_salvage(self) -> None:
-        aside = self._journal.opening.set_aside
-        if aside:
-            self._happened(ev.PartSpoke("journal", f"damaged; set aside as {aside.name}"))
+        opening = self._journal.opening
+        if opening.set_aside:
+            word = f"damaged; set aside as {opening.set_aside.name}"
+            self._happened(ev.PartSpoke("journal", word))
+        if opening.cut:
+            self._happened(ev.JournalCut(opening.cut))
 
     def _finish(self) -> None:
         self._do(self._agent.stop(system.now()))

@@ -134,6 +134,12 @@ class LogBegan(Struct, frozen=True):
     log: str
 
 
+class JournalCut(Struct, frozen=True):
+    """The journal's newest records may be gone without a trace; `why` says what showed it."""
+
+    why: str
+
+
 class Rotted(Struct, frozen=True):
     """Rows `first` to `last` of a log cannot be read any more; `h_last` joins what follows, if known."""
 
@@ -243,6 +249,7 @@ Event = (
     | KeepFailed
     | Saved
     | LogBegan
+    | JournalCut
     | Rotted
     | Measured
     | ModemSaid

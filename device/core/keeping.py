@@ -39,6 +39,7 @@ class Keeping(Desk):
             ev.Synced: self._synced,
             ev.KeepFailed: self._keep_failed,
             ev.LogBegan: self._log_began,
+            ev.JournalCut: self._cut,
             ev.Rotted: self._rotted,
         }
 
@@ -89,6 +90,12 @@ class Keeping(Desk):
         what = f"a new {began.stream} log {began.log} was begun"
         alarm = self._scribe.write(Alarm, now.up_ms, alarm="storage", what=what, part="journal")
         return [Keep(alarm)]
+
+    def _cut(self, cut: ev.JournalCut, now: Now) -> list[Effect]:
+        what = f"records may be missing at the end of the logs before: {cut.why}"[:500]
+        self._picture.alarm("journal cut", what)
+        alarm = self._scribe.write(Alarm, now.up_ms, alarm="storage", what=what, part="journal")
+        return [Keep(alarm), Light(True)]
 
     def _rotted(self, rotted: ev.Rotted, now: Now) -> list[Effect]:
         span = Lost(rotted.stream, rotted.log, rotted.first, rotted.last, rotted.h_last)

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+from msgspec import structs
 
-from device.journal import pruning
+from device.journal import pruning, wal
 from device.journal.errors import JournalError, RottenRow, translated
 from device.journal.layout import Opening, begin_log, open_database, read_logs
-from device.journal.lock import own, release
+from device.journal.lock import IN_USE, note, own, release, was_in_use
 from device.journal.logs import (
     Entry,
     FixDocument,
@@ -85,6 +86,7 @@ class Journal:
         """
         lock = None if read_only else own(path)
         try:
+            tail = wal.tail_of(path) if lock and was_in_use(lock) else None
             db, opening = open_database(path, read_only=read_only, suspect=suspect)
         except (sqlite3.Error, OSError) as exc:
             release(lock)
@@ -94,20 +96,38 @@ class Journal:
             raise
         try:
             journal = cls(path, db, opening, reached, lock)
-            if not read_only:
+            if lock:
+                journal._look_for_loss(tail)
                 journal._make_ready()
+                note(lock, IN_USE)
         except (sqlite3.Error, OSError) as exc:
             db.close()
             release(lock)
             raise translated(path, exc) from exc
         return journal
 
+    def _look_for_loss(self, tail: wal.Tail | None) -> None:
+        """Records that are gone without a trace must not have their numbers given again."""
+        if tail is None or self.opening.kind == "salvaged":
+            return
+        cut = wal.lost(tail, self._db.storage.connection)  # type: ignore[attr-defined]
+        if cut:
+            self.opening = structs.replace(self.opening, cut=cut)
+
     def _make_ready(self) -> None:
         with self._db.transaction():
+            if self.opening.cut:
+                self._seal_current()
             for stream in STREAMS:
                 if stream not in self._current:
                     self._took_up(*begin_log(self._db, stream, secrets.token_hex(8)))
             self._run(TOUCH)
+
+    def _seal_current(self) -> None:
+        for doc_id, log in self._current.values():
+            log.sealed = True
+            self._write_log(doc_id, log)
+        self._current.clear()
 
     # Writing
 
@@ -392,8 +412,10 @@ class Journal:
 
     def close(self) -> None:
         """Brings everything onto the medium and lets go of the file."""
+        synced = False
         try:
             self.sync()
+            synced = True
         finally:
             self._db.close()
-            release(self._lock)
+            release(self._lock, closed=synced)

@@ -25,11 +25,16 @@ _DOCUMENTS = ("logs", "open", "rotten")
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """How the journal was found: `fresh`, `existing`, or `salvaged` from the file now at `set_aside`."""
+    """How the journal was found: `fresh`, `existing`, or `salvaged` from the file now at `set_aside`.
+
+    `cut`: why its newest records may be gone without a trace, None where there is no sign of that; its logs
+    were sealed then, and others begun.
+    """
 
     kind: str
     set_aside: Path | None = None
     lost: tuple[LostSpan, ...] = ()
+    cut: str | None = None
 
 
 def open_database(

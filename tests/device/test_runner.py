@@ -1,4 +1,4 @@
-"""The loop over a journal that is opened anew: what a part said once is not forgotten."""
+"""The loop over a journal that is opened anew: what a part said once is not forgotten, nor what the card lost."""
 
 import queue
 import sqlite3
@@ -9,6 +9,7 @@ import pytest
 
 from device.config import DeviceConfig
 from device.journal.journal import Journal
+from device.journal.lock import IN_USE
 from device.runner import Runner
 from hardware.pn532.twin import Pn532Twin
 from wire.batch import decode_record
@@ -38,6 +39,14 @@ def twin():
     chip = Pn532Twin()
     yield chip
     chip.stop()
+
+
+@pytest.fixture
+def never_closed(tmp_path):
+    """A journal from which the card has lost the write-ahead log of a run that was cut off."""
+    path = tmp_path / "journal.db"
+    Journal.open(path).close()
+    path.with_name("journal.db.lock").write_bytes(IN_USE)
 
 
 @pytest.fixture
@@ -78,3 +87,10 @@ def test_a_broken_part_is_still_broken_for_the_journal_that_is_opened_anew(unit,
     for _ in ("the boot's record", "the receiver's alarm, as it was not mended"):
         unit.kept.get(timeout=WAIT_S)
     assert alarms(tmp_path / "journal.db") == [broken, broken]
+
+
+def test_a_journal_that_lost_its_end_raises_an_alarm(never_closed, unit, tmp_path):
+    for _ in ("the boot's record", "the alarm"):
+        unit.kept.get(timeout=WAIT_S)
+    what = "records may be missing at the end of the logs before: its write-ahead log is gone"
+    assert ("journal", what, True) in alarms(tmp_path / "journal.db")
