@@ -28,9 +28,9 @@ AWAY_MS = 30_000
 WEAK_M = 20.0
 """A point less certain than this, and than the place is large, is no sign of being within."""
 
-FAVOUR = 0.15
-"""In doubt for the patrol: who is no farther beyond a border than this share of his margin (some half a
-sigma, 1.2 m under an open sky) counts as within, if he is under way. Who parks beside a place is not."""
+FAVOUR_M = 2.7
+"""In doubt for the patrol: who is under way no farther than this beyond a border counts as within, one sigma
+of a receiver under an open sky. Who parks beside a place does not."""
 
 Side = Literal["in", "maybe in", "maybe out", "out"]
 State = Literal["unknown", "outside", "entering", "inside"]
@@ -209,4 +209,4 @@ def _beyond_m(place: Place, point: Point) -> float:
 
 
 def _favour_m(point: Point) -> float:
-    return FAVOUR * point.margin_m if point.under_way else 0.0
+    return FAVOUR_M if point.under_way else 0.0

@@ -2,7 +2,7 @@
 
 Judged are passes with fixes from just before to just after them, grazes included. A graze (4 m deep or
 less) is decided by errors as large as itself: 2.5 m to either side alone would lose 1 in 4 of them. The
-unit counts half a sigma in favour of the patrol; what that costs are entries that were none by a few
+unit counts one sigma (2.7 m) in favour of the patrol; what that costs are entries that were none by a few
 metres, in a row of their own, and none of a vehicle that stands. Who comes back without having been 20 m
 outside has not left: one stay, as the dwell of a geofence demands.
 """
