@@ -449,8 +449,8 @@ FAULTS = (
         (
             (
                 "device/core/picture.py",
-                "lat=round(fix.lat, 7)",
-                "lat=round(fix.lat - 0.0032, 7)",
+                "lat=round(fix.lat, 6)",
+                "lat=round(fix.lat - 0.0032, 6)",
             ),
         ),
     ),
