@@ -14,13 +14,14 @@ Measure = Callable[[Path], Iterator[Row]]
 
 
 def _measures() -> dict[str, Measure]:
-    from sim.measure import card, geofence, ingest, journal, nmea, sd, tap, unit
+    from sim.measure import card, geofence, ingest, journal, nmea, sd, tap, unit, wire
 
     return {
         "journal": journal.measure,
         "nmea": nmea.measure,
         "card": card.measure,
         "geofence": geofence.measure,
+        "wire": wire.measure,
         "ingest": ingest.measure,
         "sd": sd.measure,
         "tap": tap.measure,

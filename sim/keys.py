@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from device.papers import lay
+from device.papers import Papers, lay
 from gateway.fleet.certificates import LOCAL, certify, new_issuer
 from gateway.fleet.folder import KeyFolder, Private
 from gateway.ingest.registry import keep
@@ -53,6 +53,13 @@ class CityKeys:
         """Gives `unit` its papers, as `device.papers` reads them from `folder`."""
         key, certificate = self._make(unit)
         lay(folder, key, certificate.public_bytes(Encoding.PEM), self.authority_pem)
+
+    def papers(self, unit: str, folder: Path) -> Papers:
+        """`unit`'s papers, laid into `folder` and read from there."""
+        self.enrol(unit, folder)
+        papers = Papers(unit, folder)
+        papers.load()
+        return papers
 
     def signer(self, unit: str) -> KeySigner:
         """A key of `unit`; stores learn of it by `introduce`."""

@@ -59,8 +59,14 @@ def drive(start_utc_ms: int, seconds: int, seed: int) -> Iterator[bytes]:
         _step(car, dice)
 
 
-def epoch(utc_ms: int, car: Car, error_m: tuple[float, float] = (0.0, 0.0)) -> bytes:
-    """The sentences for a car, seen with an error in metres east and north."""
+def epoch(
+    utc_ms: int,
+    car: Car,
+    error_m: tuple[float, float] = (0.0, 0.0),
+    hdop: float = 0.92,
+    sats: int = 9,
+) -> bytes:
+    """The sentences for a car, seen with an error in metres east and north by so many satellites."""
     now = datetime.fromtimestamp(utc_ms / 1000, UTC)
     clock = f"{now:%H%M%S}.{utc_ms // 10 % 100:02d}"
     place = _place(car.east_m + error_m[0], car.north_m + error_m[1])
@@ -68,8 +74,8 @@ def epoch(utc_ms: int, car: Car, error_m: tuple[float, float] = (0.0, 0.0)) -> b
     course = f"{car.course_deg % 360:.2f}" if car.speed_m_s > 0.5 else ""
     bodies = (
         f"GNRMC,{clock},A,{place},{knots},{course},{now:%d%m%y},,,A",
-        f"GNGGA,{clock},{place},1,09,0.92,231.4,M,-21.7,M,,",
-        "GNGSA,A,3,05,13,15,18,20,23,24,29,30,,,,1.68,0.92,1.40",
+        f"GNGGA,{clock},{place},1,{sats:02d},{hdop:.2f},231.4,M,-21.7,M,,",
+        f"GNGSA,A,3,05,13,15,18,20,23,24,29,30,,,,1.68,{hdop:.2f},1.40",
         f"GNVTG,{course},T,,M,{knots},N,{car.speed_m_s * 3.6:.3f},K,A",
         f"GNGLL,{place},{clock},A,A",
     )

@@ -7,19 +7,24 @@ import socket
 import struct
 import threading
 from collections.abc import Iterable
+from typing import Literal
 
-CONNECT = bytes.fromhex("101a00044d51545404020078000e") + b"xunkong-bench-"
+KEEPALIVE_S = 120
+ACCEPTED = b"\x20\x02\x00\x00"
 CHUNK = 64 * 1024
 
 
 def packets(load: Iterable[tuple[str, bytes]]) -> bytes:
     """The PUBLISH packets of all messages, one after another."""
-    made = bytearray()
-    for number, (topic, payload) in enumerate(load):
-        name = topic.encode()
-        head = struct.pack(">H", len(name)) + name + struct.pack(">H", number % 65535 + 1)
-        made += b"\x32" + _length(len(head) + len(payload)) + head + payload
-    return bytes(made)
+    numbered = enumerate(load)
+    return b"".join(packet(*message, number=number % 65535 + 1) for number, message in numbered)
+
+
+def packet(topic: str, payload: bytes, qos: Literal[0, 1] = 1, number: int = 1) -> bytes:
+    """One PUBLISH packet; without QoS it bears no number."""
+    name = topic.encode()
+    head = struct.pack(">H", len(name)) + name + (struct.pack(">H", number) if qos else b"")
+    return bytes((0x30 | qos << 1,)) + _length(len(head) + len(payload)) + head + payload
 
 
 def _length(value: int) -> bytes:
@@ -31,12 +36,21 @@ def _length(value: int) -> bytes:
             return bytes(coded)
 
 
+def connect(port: int, client: str) -> socket.socket:
+    """A connection as `client` with a clean session. Raises RuntimeError where the broker refuses it."""
+    line = socket.create_connection(("127.0.0.1", port), timeout=60)
+    name = client.encode()
+    head = b"\x00\x04MQTT\x04\x02" + struct.pack(">HH", KEEPALIVE_S, len(name))
+    line.sendall(b"\x10" + _length(len(head) + len(name)) + head + name)
+    if line.recv(4) != ACCEPTED:
+        line.close()
+        raise RuntimeError(f"the broker refused {client}")
+    return line
+
+
 def publish(port: int, made: bytes) -> None:
     """Sends all of `made`; returns when the broker has taken it from the socket."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
-        line.sendall(CONNECT)
-        if line.recv(4)[:1] != b"\x20":
-            raise RuntimeError("the broker refused the publisher")
+    with connect(port, "xunkong-bench") as line:
         answers = threading.Thread(target=_swallow, args=(line,), daemon=True)
         answers.start()
         for at in range(0, len(made), CHUNK):
