@@ -14,7 +14,7 @@ Measure = Callable[[Path], Iterator[Row]]
 
 
 def _measures() -> dict[str, Measure]:
-    from sim.measure import card, geofence, ingest, journal, nmea, sd, tap, unit, wire
+    from sim.measure import card, geofence, ingest, journal, nmea, outage, sd, tap, unit, wire
 
     return {
         "journal": journal.measure,
@@ -23,6 +23,7 @@ def _measures() -> dict[str, Measure]:
         "geofence": geofence.measure,
         "wire": wire.measure,
         "ingest": ingest.measure,
+        "outage": outage.measure,
         "sd": sd.measure,
         "tap": tap.measure,
         "unit": unit.measure,
