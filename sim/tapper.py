@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from hardware.panel.patterns import LONG_S
 from hardware.pn532.twin import Pn532Twin
 
 BEEP_WAIT_S = 2.0
@@ -16,6 +17,9 @@ LOOK_S = 0.001
 SILENCE_S = 0.25
 """The next officer waits until the box has been silent for longer than any pause within a signal; the
 reader has seen by then that the card is gone."""
+
+KILLED_S = LONG_S + SILENCE_S
+"""A buzzer that is on for longer than any beep belongs to a unit that was killed: its trace ends so."""
 
 BUZZER = "GPIO18"
 
@@ -43,6 +47,7 @@ class Trace:
     def __init__(self, path: Path) -> None:
         self._file = path.open(encoding="ascii")
         self._rest = ""
+        self._sounding = False
 
     def beep_after(self, after_ns: int, wait_s: float) -> int | None:
         """CLOCK_MONOTONIC ns of the buzzer's first rising edge after `after_ns`, None within `wait_s`."""
@@ -55,16 +60,20 @@ class Trace:
         return None
 
     def until_silent(self) -> None:
-        """Returns once the buzzer has not changed for `SILENCE_S`."""
+        """Returns once the buzzer has been off for `SILENCE_S`, or on for `KILLED_S`."""
         since_s = time.monotonic()
-        while time.monotonic() - since_s < SILENCE_S:
+        while time.monotonic() - since_s < (KILLED_S if self._sounding else SILENCE_S):
             if any(edge["pin"] == BUZZER for edge in self._edges()):
                 since_s = time.monotonic()
             time.sleep(LOOK_S)
 
     def _edges(self) -> list[dict[str, Any]]:
         *lines, self._rest = (self._rest + self._file.read()).split("\n")
-        return [json.loads(line) for line in lines]
+        edges = [json.loads(line) for line in lines]
+        for edge in edges:
+            if edge["pin"] == BUZZER:
+                self._sounding = bool(edge["value"])
+        return edges
 
     def close(self) -> None:
         self._file.close()

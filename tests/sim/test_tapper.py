@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hardware.panel.patterns import LONG_S
 from hardware.pn532.twin import card
 from sim.tapper import BUZZER, SILENCE_S, Tapper, Trace, badge
 
@@ -79,6 +80,22 @@ def test_silence_is_waited_for(path: Path, trace: Trace) -> None:
     ended_s = time.monotonic()
     sounding.join()
     assert ended_s - last[0] >= SILENCE_S
+
+
+def test_a_long_beep_is_no_silence(path: Path, trace: Trace) -> None:
+    path.write_text(edge(1))
+    begun_s = time.monotonic()
+    ending = threading.Timer(LONG_S, lambda: path.write_text(edge(1) + edge(0)))
+    ending.start()
+    trace.until_silent()
+    ending.join()
+    assert time.monotonic() - begun_s >= LONG_S + SILENCE_S
+
+
+def test_a_killed_box_whose_buzzer_was_on_is_not_waited_for(path: Path, trace: Trace) -> None:
+    path.write_text(edge(1))
+    trace.until_silent()
+    assert trace.beep_after(0, wait_s=0.05) is None
 
 
 class Reader:
