@@ -3,7 +3,9 @@
 import pytest
 
 from device.core import effects as ef
+from device.core.power import SOUNDS_MS
 from device.core.station import Ignition
+from hardware.panel.patterns import PATTERNS
 from wire.records import Alarm, Track
 
 HOLD_MS, FAREWELL_MS = 10_000, 15_000
@@ -12,6 +14,7 @@ HOLD_MS, FAREWELL_MS = 10_000, 15_000
 @pytest.fixture
 def car(make_unit):
     unit = make_unit("vehicle", ignition=Ignition(HOLD_MS, FAREWELL_MS))
+    unit.clock("ntp")
     unit.button("ignition", True)
     return unit
 
@@ -22,6 +25,11 @@ def offs(unit):
 
 def power(unit):
     return [a.active for a in unit.kept(Alarm) if a.alarm == "power"]
+
+
+def gateway_has_all(unit):
+    for stream in ("event", "track"):
+        unit.gateway_has(stream, len(unit.journal.raws[unit.journal.current[stream]]) + 1)
 
 
 def test_back_before_the_hold_time_nothing_happened(car):
@@ -58,10 +66,30 @@ def test_everything_delivered_it_does_not_wait_any_longer(car):
     car.link()
     car.button("ignition", False)
     car.wait(HOLD_MS)
-    for stream in ("event", "track"):
-        car.gateway_has(stream, len(car.journal.raws[car.journal.current[stream]]) + 1)
-    car.wait(500)
+    gateway_has_all(car)
+    car.wait(1_000)
     assert offs(car) == 1
+
+
+def test_the_segment_that_it_closed_is_waited_for_too(car):
+    car.fix(2_000)
+    car.link()
+    gateway_has_all(car)
+    car.button("ignition", False)
+    car.wait(HOLD_MS + FAREWELL_MS - 500)
+    assert (len(car.kept(Track)), offs(car)) == (1, 0)
+    gateway_has_all(car)
+    car.wait(500, step_ms=500)
+    assert offs(car) == 1
+
+
+def test_its_signal_is_heard_whole(car):
+    car.link()
+    car.button("ignition", False)
+    car.wait(HOLD_MS)
+    gateway_has_all(car)
+    assert offs(car) == 0
+    assert 1_000 * sum(step.for_s for step in PATTERNS["powering_off"]) <= SOUNDS_MS
 
 
 def test_offline_it_goes_after_the_farewell(car):
@@ -81,6 +109,24 @@ def test_back_during_the_farewell_it_carries_on(car):
     car.button("ignition", False)
     car.wait(HOLD_MS + FAREWELL_MS + 500)
     assert offs(car) == 1
+
+
+def started_again(make_unit, unit):
+    return make_unit("vehicle", journal=unit.journal, ignition=Ignition(HOLD_MS, FAREWELL_MS))
+
+
+def test_the_alarm_stands_while_it_is_off_and_ends_with_the_ignition(car, make_unit):
+    car.button("ignition", False)
+    car.wait(HOLD_MS + FAREWELL_MS + 500)
+    again = started_again(make_unit, car)
+    assert power(again) == [True]
+    again.button("ignition", True)
+    again.wait(500)
+    assert power(again) == [True, False]
+    third = started_again(make_unit, again)
+    third.button("ignition", True)
+    third.wait(500)
+    assert power(third) == [True, False]
 
 
 def test_started_with_the_ignition_off_it_leaves_too(make_unit):
