@@ -36,8 +36,8 @@ class BoardReading(msgspec.Struct, frozen=True):
     """One look at the computer; None where a gauge is absent.
 
     `throttled`: the firmware's word (`vcgencmd get_throttled`). `mem_mb`: what this process holds;
-    `mem_free_mb`: what the kernel could still give. `written`: to the journal's medium since boot, by
-    everybody; where the medium has no counter of its own, by this process since its start.
+    `mem_free_mb`: what the kernel could still give. `written`: to the journal's card since boot, by
+    everybody; where the journal lies on no card, by this process since its start.
     """
 
     cpu_c: float | None = None
@@ -111,14 +111,18 @@ class Board:
         return None if kib is None else kib // 1024
 
     def _card_written(self) -> Counted | None:
-        """A partition's counter is as good as its card's. Memory file systems and overlays have none."""
+        """None where the journal lies on no card (mmcblk): nothing else wears out of this, or is ours alone.
+
+        A partition's counter is as good as its card's. Memory file systems and overlays have none.
+        """
         try:
             device = self._folder.stat().st_dev
         except OSError:
             return None
-        number = f"{os.major(device)}:{os.minor(device)}"
-        sectors = _integer(_field(self._text(f"sys/dev/block/{number}/stat"), SECTORS_WRITTEN))
-        if sectors is None:
+        block = f"sys/dev/block/{os.major(device)}:{os.minor(device)}"
+        card = _line(self._text(f"{block}/uevent"), "DEVNAME=mmcblk")
+        sectors = _integer(_field(self._text(f"{block}/stat"), SECTORS_WRITTEN))
+        if card is None or sectors is None:
             return None
         return Counted(f"card {self._boot()}", sectors * SECTOR_BYTES)
 

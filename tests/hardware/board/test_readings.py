@@ -17,7 +17,8 @@ def root(tmp_path):
     (tmp_path / "root").mkdir()
     put.path = tmp_path / "root"
     number = tmp_path.stat().st_dev
-    put.stat = f"sys/dev/block/{os.major(number)}:{os.minor(number)}/stat"
+    block = f"sys/dev/block/{os.major(number)}:{os.minor(number)}"
+    put.stat, put.uevent = f"{block}/stat", f"{block}/uevent"
     put.board = lambda ask=lambda: "": Board(tmp_path, put.path, ask)
     return put
 
@@ -28,6 +29,7 @@ def test_all_gauges(root):
     root("proc/self/statm", "20000 10240 5000 1 0 9000 0\n")
     root("proc/meminfo", "MemTotal:  948304 kB\nMemFree: 11 kB\nMemAvailable:   614400 kB\n")
     root("proc/sys/kernel/random/boot_id", "9c1b22f0-77aa-4cde-9f00-0123456789ab\n")
+    root(root.uevent, "MAJOR=179\nMINOR=2\nDEVNAME=mmcblk0p2\nDEVTYPE=partition\n")
     root(root.stat, " 4410 1 2 3 900 11 2048 5 0 6 7\n")
     found = root.board().read()
     assert found.cpu_c == pytest.approx(48.312)
@@ -46,6 +48,7 @@ def test_what_a_gauge_cannot_say_is_none_not_0(root, rubbish):
         "proc/self/statm",
         "proc/meminfo",
         "proc/self/io",
+        root.uevent,
         root.stat,
     ):
         root(path, rubbish)
@@ -65,7 +68,11 @@ def test_without_a_kernel_file_the_command_is_asked(root, said, word):
     assert root.board(lambda: said).read().throttled == word
 
 
-def test_a_medium_without_a_counter_is_stood_for_by_the_process(root):
+@pytest.mark.parametrize("device", [None, "vda", "nvme0n1p2", "sda1"])
+def test_where_there_is_no_card_only_the_process_is_counted(root, device):
+    if device:
+        root(root.uevent, f"DEVNAME={device}\n")
+        root(root.stat, " 4410 1 2 3 900 11 2048 5 0 6 7\n")
     root("proc/self/io", "rchar: 1\nwchar: 2\nwrite_bytes: 40960\ncancelled_write_bytes: 0\n")
     root("proc/self/stat", "7 (a b) c) S " + " ".join(str(n) for n in range(1, 40)))
     written = root.board().read().written
