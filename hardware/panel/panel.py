@@ -14,11 +14,13 @@ from typing import Any
 import gpiozero
 import msgspec
 
-from hardware.panel.patterns import PATTERNS, Step, Steps
+from hardware.panel.patterns import PATTERNS, PAUSE_S, Step, Steps
 
 BUTTON_PINS = {"sos": 17, "ack": 27}
 IGNITION_PIN = 22
-GAP_S = 0.03
+GAP_S = 2.5 * PAUSE_S
+"""The silence between two signals: two that were a pause apart would sound like a third."""
+
 BUZZER_PIN, GREEN_PIN, RED_PIN = 18, 23, 24
 
 
@@ -38,7 +40,7 @@ class Panel:
     """The panel's pins. `put` gets button events from gpiozero's threads.
 
     `signal` switches the first step's pins before it returns; a thread of the panel plays the rest. A
-    signal that is still sounding gives way to the next after a short silence. With `ignition` its
+    signal that is still sounding gives way to the next after a silence (`GAP_S`). With `ignition` its
     contact is a button too, and told of once at the start, as nobody may touch it for hours.
     """
 
@@ -54,7 +56,7 @@ class Panel:
         self._trouble = False
         self._lock = threading.Condition()
         self._rest: Steps = ()
-        self._until_s = 0.0
+        self._until_s, self._silent_s = 0.0, -GAP_S
         self._stopped = False
         self._thread = threading.Thread(target=self._play, name="panel", daemon=True)
         self._thread.start()
@@ -84,8 +86,9 @@ class Panel:
             self._lock.notify()
 
     def _parted(self, steps: Steps) -> Steps:
-        """A signal that comes while the last one sounds is parted from it, so that each is heard."""
-        return (Step(GAP_S), *steps) if self._buzzer.value else steps
+        """A signal that comes upon another is parted from its last beep, so that each is heard."""
+        since_s = 0.0 if self._buzzer.value else time.monotonic() - self._silent_s
+        return (Step(GAP_S - since_s), *steps) if since_s < GAP_S else steps
 
     def trouble(self, on: bool) -> None:
         """Lights the lasting red light, or puts it out."""
@@ -107,6 +110,8 @@ class Panel:
         self._factory.close()
 
     def _set(self, sound: bool, green: bool, red: bool) -> None:
+        if self._buzzer.value and not sound:
+            self._silent_s = time.monotonic()
         self._buzzer.value = sound
         self._green.value = green
         self._red.value = red or self._trouble

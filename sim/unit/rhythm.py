@@ -2,13 +2,14 @@
 
 from msgspec import Struct
 
+from hardware.panel.panel import GAP_S
 from hardware.panel.patterns import LONG_S, PAUSE_S, RHYTHMS, SHORT_S
 
 PINS = {"GPIO18": "buzzer", "GPIO23": "green", "GPIO24": "red"}
 NAMES = {rhythm.beeps: name for name, rhythm in RHYTHMS.items()}
 SPLIT_NS = int((SHORT_S + LONG_S) / 2 * 1e9)
-SILENCE_NS = int(2.5 * PAUSE_S * 1e9)
-"""Longer than any pause within a signal, also on a machine that is late."""
+SILENCE_NS = int((PAUSE_S + GAP_S) / 2 * 1e9)
+"""Between a pause within a signal and the silence between two, also on a machine that is a little late."""
 
 
 class Edge(Struct, frozen=True):
@@ -20,14 +21,8 @@ class Edge(Struct, frozen=True):
 
 
 def named(beeps: str) -> str:
-    """The signal with this rhythm; where one broke into another, the one that was played to its end.
-
-    `? ` and the rhythm where it is none of ours; an ending of one or two beeps is too little to go by.
-    """
-    if beeps in NAMES:
-        return NAMES[beeps]
-    endings = (beeps[cut:] for cut in range(1, len(beeps) - 2))
-    return next((NAMES[ending] for ending in endings if ending in NAMES), f"? {beeps}")
+    """The signal with this rhythm; `? ` and the rhythm where it is none of ours."""
+    return NAMES.get(beeps, f"? {beeps}")
 
 
 class Ear:

@@ -145,6 +145,15 @@ def test_a_beep_right_after_a_beep_is_parted_from_it(panel, pins, patterns):
     assert edges(pins, 3) == [("sound", True), ("sound", False), ("sound", True)]
 
 
+def test_a_signal_that_comes_in_a_pause_is_parted_too(panel, pins, patterns):
+    patterns(one=(Step(0.01, sound=True), Step(LONG)), two=(Step(LONG, sound=True),))
+    panel.signal("one")
+    assert edges(pins, 2) == [("sound", True), ("sound", False)]
+    panel.signal("two")
+    assert not pins.level(BUZZER_PIN)
+    assert edges(pins, 1) == [("sound", True)]
+
+
 def test_after_silence_there_is_no_gap(panel, pins, patterns):
     patterns(silent=(Step(LONG, green=True),), beep=(Step(LONG, sound=True, green=True),))
     panel.signal("silent")

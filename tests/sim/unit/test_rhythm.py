@@ -33,9 +33,9 @@ def test_the_next_signal_ends_the_one_before() -> None:
     assert ear.take(Edge(3_000_000_000, "GPIO18", 1)) == "accepted"
 
 
-def test_a_signal_that_broke_into_another_is_the_one_that_is_named() -> None:
-    assert named(".-.-") == "sos_heard"
-    assert named("-----.") == "? -----."
+@pytest.mark.parametrize("beeps", [".-.-", "-----.", "....-.-"])
+def test_what_is_no_signal_is_called_none(beeps: str) -> None:
+    assert named(beeps) == f"? {beeps}"
 
 
 def test_lights_are_followed_and_go_out_with_the_unit() -> None:
