@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 
 from gateway.config import GatewayConfig
+from gateway.fleet.broker_commands import broker_commands
+from gateway.fleet.ca_commands import ca_commands
 from gateway.order_commands import order_commands
 from gateway.photo_commands import photo_commands
 from gateway.retain_command import retain_command
@@ -25,12 +27,14 @@ from wire.words import Fault, Words
 
 def add_commands(commands: Commands) -> None:
     """Declares the room's commands."""
-    words = Words("新建网关目录", "lay out a new gateway's folder")
-    new = commands.add("init", words, "xunkong gateway init /srv/xunkong", init)
-    new.add_argument("folder", type=Path, metavar="DIR", help=commands.say("目录", "the folder"))
+    _init_command(commands)
     leaf(commands, "run", Words("运行网关的全部进程", "run all processes of the gateway"), run)
     leaf(commands, "ingest", Words("接收并保存", "take from the brokers, and keep"), ingest)
+    words = Words("签发证书（需要 CA 密钥）", "sign for units; needs the authority's key")
+    leaf(commands, "authority", words, authority)
     forward_commands(commands, forward)
+    ca_commands(commands)
+    broker_commands(commands)
     _records_command(commands)
     photo_commands(commands)
     _config_commands(commands)
@@ -39,6 +43,24 @@ def add_commands(commands: Commands) -> None:
     _units_command(commands)
     quarantine_commands(commands)
     retain_command(commands)
+
+
+def _init_command(commands: Commands) -> None:
+    words = Words(
+        "新建站点：目录、密钥、证书", "lay out a new site: its folder, keys, certificates"
+    )
+    example = "xunkong gateway init /srv/xunkong --host gw.example.cn"
+    new = commands.add("init", words, example, init)
+    new.add_argument("folder", type=Path, metavar="DIR", help=commands.say("目录", "the folder"))
+    said = commands.say(
+        "单元连接 broker 所用的名称或地址，可多次",
+        "by which units reach the broker; again for more",
+    )
+    new.add_argument("--host", action="append", default=[], metavar="NAME", help=said)
+    said = commands.say(
+        "单元所用端口，其后两个端口也被使用", "the units' port; the two above it are used too"
+    )
+    new.add_argument("--port", type=int, default=8883, metavar="N", help=said)
 
 
 def _records_command(commands: Commands) -> None:
@@ -93,18 +115,20 @@ def init(args: argparse.Namespace) -> int:
     """Lays out a folder."""
     from gateway.site import lay_out
 
-    for path in lay_out(args.folder):
+    for path in lay_out(args.folder, args.host, args.port):
         print(path)
     return 0
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs ingest and forward as processes of their own."""
-    from gateway.supervisor import Supervisor
+    """Runs ingest and forward as processes of their own, and the authority where its key is."""
+    from gateway.fleet.folder import KeyFolder
+    from gateway.supervisor import WORKERS, Supervisor
 
-    with opened(args):
-        pass
-    Supervisor(args.config).run(_until_told())
+    with opened(args) as (config, _):
+        signs = KeyFolder(Path(config.keys.folder)).has_issuer
+    workers = (*WORKERS, "authority") if signs else WORKERS
+    Supervisor(args.config, workers).run(_until_told())
     return 0
 
 
@@ -114,6 +138,15 @@ def ingest(args: argparse.Namespace) -> int:
 
     with opened(args) as (config, store):
         Worker(config, store, lambda point: None).run(_until_told())
+    return 0
+
+
+def authority(args: argparse.Namespace) -> int:
+    """Runs the authority."""
+    from gateway.fleet.worker import AuthorityWorker
+
+    with opened(args) as (config, store):
+        AuthorityWorker(config, store).run(_until_told())
     return 0
 
 

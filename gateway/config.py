@@ -15,6 +15,10 @@ HeaderValue = Annotated[str, Meta(pattern=r"^[ -~]*\Z", max_length=4096)]
 """Printable ASCII: what HTTP carries without doubt, and no line feed."""
 
 PathText = Annotated[str, Meta(min_length=1, max_length=4096)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Days = Annotated[int, Meta(ge=1, le=3650)]
+Address = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}\Z")]
+"""A name or an address, as a broker's configuration takes it: nothing that could begin a line of its own."""
 
 
 class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,6 +89,35 @@ class IngestSection(Struct, frozen=True, forbid_unknown_fields=True):
     worker: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "main"
 
 
+class AuthoritySection(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long certificates last, in days: a unit's, and those of brokers and gateway.
+
+    `reload`: a command that makes the broker read its files anew (arguments, no shell); where there is none,
+    the mosquitto whose configuration was written here is told by its process id.
+    """
+
+    unit_days: Days = 730
+    server_days: Days = 730
+    reload: Annotated[list[PathText], Meta(max_length=32)] = []
+
+
+class MosquittoSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """What `xunkong gateway broker config` writes, into `folder`, relative to the file.
+
+    Units log in at `units_port`; for a one-time code they get a certificate at `enrol_port`; the gateway's
+    own processes use `gateway_port` of `gateway_address`. `address` None: all addresses of the machine.
+    """
+
+    folder: PathText = "broker"
+    address: Address | None = None
+    units_port: Port = 8883
+    enrol_port: Port = 8884
+    gateway_port: Port = 8885
+    gateway_address: Address = "127.0.0.1"
+    max_units: Annotated[int, Meta(ge=1, le=1_000_000)] = 2000
+    memory_mb: Annotated[int, Meta(ge=16, le=1_048_576)] = 512
+
+
 class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The gateway's whole configuration."""
 
@@ -97,6 +130,8 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     photos: PhotosSection = PhotosSection()
     cards: CardsSection = CardsSection()
     duty: Annotated[list[DutyKind], Meta(max_length=200)] = []
+    authority: AuthoritySection = AuthoritySection()
+    mosquitto: MosquittoSection = MosquittoSection()
 
     def zone(self) -> ZoneInfo:
         """The site's time zone."""
@@ -113,14 +148,17 @@ def load(path: Path) -> GatewayConfig:
             f"{path}：[[sink]] name 重复；请给每个平台不同的 name",
             f"{path}: [[sink]] name occurs twice; give each platform a name of its own",
         )
+    folder = path.resolve().parent
     store = StoreSection(_absolute(path, config.store.url))
-    folder = str(path.resolve().parent / config.photos.path)
-    photos = structs.replace(config.photos, path=folder)
+    photos = structs.replace(config.photos, path=str(folder / config.photos.path))
     duty_table(config.duty)
     keys = config.cards.keys
-    cards = structs.replace(config.cards, keys=keys and str(path.resolve().parent / keys))
-    own = KeysSection(str(path.resolve().parent / config.keys.folder))
-    return structs.replace(config, store=store, photos=photos, cards=cards, keys=own)
+    cards = structs.replace(config.cards, keys=keys and str(folder / keys))
+    own = KeysSection(str(folder / config.keys.folder))
+    broker = structs.replace(config.mosquitto, folder=str(folder / config.mosquitto.folder))
+    return structs.replace(
+        config, store=store, photos=photos, cards=cards, keys=own, mosquitto=broker
+    )
 
 
 def _check_zone(path: Path, zone: str) -> None:

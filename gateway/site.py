@@ -1,18 +1,38 @@
-"""A new gateway's folder: its configuration, a broker's, and examples for its units."""
+"""A new gateway's folder: its configuration, its keys, a broker's configuration, and examples for its units."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.config import load
+from gateway.config import GatewayConfig, load
+from gateway.fleet.broker_folder import BrokerFolder, now_ms
+from gateway.fleet.folder import KeyFolder
+from gateway.fleet.site_keys import make_site
 from gateway.store.open import open_store
 from wire.words import Fault
 
+UNITS_PORT = 8883
+DEFAULT_HOSTS = ("gateway.local",)
 FILES = {
     "gateway.toml": """\
 # The gateway. All times inside are UTC; [site] zone is how they are shown.
 
 [[broker]]                 # as many as there are; units use whichever answers
 host = "127.0.0.1"
-port = 1883
+port = 8885                # the gateway's own listener, see [mosquitto]
+#tls = false               # a bench's broker, in clear
+
+[mosquitto]                # what `xunkong gateway broker config` makes of it lies in broker/
+units_port = 8883
+enrol_port = 8884
+gateway_port = 8885
+#max_units = 2000
+
+#[keys]                    # the site's authority and the gateway's own keys: keep a copy in a safe
+#folder = "keys"
+
+#[authority]               # how long certificates last
+#unit_days = 730
 
 [store]
 url = "sqlite:///store.db" # or postgresql+psycopg://user@host/database
@@ -30,12 +50,6 @@ url = "sqlite:///store.db" # or postgresql+psycopg://user@host/database
 
 [site]
 zone = "Asia/Shanghai"
-""",
-    "mosquitto.conf": """\
-# A broker for a bench: mosquitto -c mosquitto.conf
-listener 1883 127.0.0.1
-allow_anonymous true
-max_queued_messages 10000
 """,
     "unit.example.toml": """\
 # What the city wants of one unit:
@@ -80,7 +94,10 @@ role = "checkpoint"        # or vehicle
 
 [[broker]]
 host = "gateway.local"
-port = 1883
+port = 8883
+
+#[identity]                # its certificate: xunkong device enrol --code CODE
+#folder = "identity"
 
 [journal]
 path = "journal.db"
@@ -110,9 +127,13 @@ kind = "gpio"              # or sim, none
 }
 
 
-def lay_out(folder: Path) -> list[Path]:
-    """Writes a new gateway's files into `folder` and makes its store. Raises `Fault`; never overwrites."""
-    paths = [folder / name for name in (*FILES, "store.db")]
+def lay_out(folder: Path, hosts: Sequence[str] = (), port: int = UNITS_PORT) -> list[Path]:
+    """Makes a new gateway's files and keys in `folder`, and its store. Raises `Fault`; never overwrites.
+
+    `hosts`: by which names or addresses units reach its broker. `port`: of the units; of the two above it
+    units get certificates at the first, and the gateway uses the second.
+    """
+    paths = [folder / name for name in (*FILES, "store.db", "keys", "broker")]
     there = [path for path in paths if path.exists()]
     if there:
         raise Fault(
@@ -123,11 +144,28 @@ def lay_out(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in FILES.items():
             with (folder / name).open("x", encoding="utf-8") as file:
-                file.write(text)
+                file.write(_filled(text, hosts, port))
     except OSError as exc:
         raise Fault(
             f"无法写入 {folder}：{exc.strerror}；请检查路径和权限",
             f"cannot write into {folder}: {exc.strerror}; check the path and its permissions",
         ) from exc
-    open_store(load(folder / "gateway.toml").store.url).close()
+    _make_keys(load(folder / "gateway.toml"), hosts)
     return paths
+
+
+def _filled(text: str, hosts: Sequence[str], port: int) -> str:
+    """The examples' ports and the broker's name, as this site has them."""
+    ports = {str(UNITS_PORT + number): str(port + number) for number in range(3)}
+    text = re.sub("(?<=port = )" + "|(?<=port = )".join(ports), lambda at: ports[at[0]], text)
+    return text.replace(DEFAULT_HOSTS[0], (hosts or DEFAULT_HOSTS)[0])
+
+
+def _make_keys(config: GatewayConfig, hosts: Sequence[str]) -> None:
+    store, at_ms = open_store(config.store.url), now_ms()
+    try:
+        keys = KeyFolder(Path(config.keys.folder))
+        make_site(keys, store, hosts or DEFAULT_HOSTS, config.authority.server_days, at_ms)
+        BrokerFolder(config).write(store, at_ms)
+    finally:
+        store.close()

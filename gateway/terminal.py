@@ -60,5 +60,10 @@ def print_rows(args: argparse.Namespace, rows: Iterable[dict[str, Any]]) -> int:
     return 0
 
 
+def print_line(text: str) -> int:
+    print(text)
+    return 0
+
+
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

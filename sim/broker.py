@@ -1,11 +1,19 @@
-"""A broker for demo, measurements and tests: mosquitto where it is installed, else an embedded rumqttd."""
+"""Brokers for demo, measurements and tests: in clear (mosquitto or an embedded rumqttd), or a site's own with TLS."""
 
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, suppress
+from os import geteuid
 from pathlib import Path
+from pwd import getpwuid
+from typing import Self
+
+from gateway.config import load
+from gateway.fleet.broker_folder import BrokerFolder, now_ms
+from gateway.store.open import open_store
 
 READY_S = 15.0
 MOSQUITTO = """\
@@ -31,25 +39,28 @@ def free_port() -> int:
         return port
 
 
+def free_ports(count: int) -> int:
+    """The first of `count` ports in a row that nobody has at this moment."""
+    while True:
+        first = free_port()
+        with ExitStack() as held, suppress(OSError, OverflowError):
+            for number in range(count):
+                probe = held.enter_context(socket.socket())
+                probe.bind(("127.0.0.1", first + number))
+            return first
+
+
 def find_mosquitto() -> str | None:
     """The path of mosquitto; None where it is not installed."""
     return shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 
 
-class Broker:
-    """A broker on 127.0.0.1 that can be cut off and brought back. `kind` says which one it is."""
+class _Running:
+    """A broker's process on 127.0.0.1, which can be cut off and brought back; it listens on `port`."""
 
-    def __init__(self, folder: Path, port: int | None = None, embedded: bool = False) -> None:
-        self.port = port or free_port()
-        mosquitto = None if embedded else find_mosquitto()
-        self.kind = "mosquitto" if mosquitto else "rumqttd"
-        self._log = folder / "broker.log"
-        if mosquitto:
-            conf = folder / "mosquitto.conf"
-            conf.write_text(MOSQUITTO.format(port=self.port), "ascii")
-            self._command = [mosquitto, "-c", str(conf)]
-        else:
-            self._command = [sys.executable, "-c", RUMQTTD.format(port=self.port)]
+    def __init__(self, command: list[str], port: int, log: Path) -> None:
+        self.port = port
+        self._command, self._log = command, log
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,7 +68,7 @@ class Broker:
         """The process's number, 0 while it does not run."""
         return self._process.pid if self._process else 0
 
-    def start(self) -> "Broker":
+    def start(self) -> Self:
         """Starts it, and waits until it listens. Raises RuntimeError if it does not."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
@@ -77,3 +88,38 @@ class Broker:
             process.wait()
 
     stop = cut
+
+
+class Broker(_Running):
+    """A broker in clear. `kind` says which one it is."""
+
+    def __init__(self, folder: Path, port: int | None = None, embedded: bool = False) -> None:
+        port = port or free_port()
+        mosquitto = None if embedded else find_mosquitto()
+        self.kind = "mosquitto" if mosquitto else "rumqttd"
+        if mosquitto:
+            conf = folder / "mosquitto.conf"
+            conf.write_text(MOSQUITTO.format(port=port), "ascii")
+            command = [mosquitto, "-c", str(conf)]
+        else:
+            command = [sys.executable, "-c", RUMQTTD.format(port=port)]
+        super().__init__(command, port, folder / "broker.log")
+
+
+class SiteBroker(_Running):
+    """The mosquitto of the site whose configuration is `gateway_toml`, as `broker config` sets it up.
+
+    It runs as the user at work, whose temporary folders nobody else may enter. Needs mosquitto.
+    """
+
+    def __init__(self, gateway_toml: Path) -> None:
+        config = load(gateway_toml)
+        folder = BrokerFolder(config, getpwuid(geteuid()).pw_name)
+        store = open_store(config.store.url)
+        try:
+            folder.write(store, now_ms())
+        finally:
+            store.close()
+        self.log = folder.path / "broker.log"
+        command = [find_mosquitto() or "mosquitto", "-c", str(folder.conf)]
+        super().__init__(command, config.mosquitto.units_port, self.log)

@@ -22,7 +22,7 @@ from wire.certificates import USAGES, Purpose
 BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
 AUTHORITY_DAYS = 20 * 365
 DAY_MS = 86_400_000
-MAX_REQUEST_CHARS = 4096
+MAX_REQUEST_CHARS = 2048
 LOCAL = ("localhost", "127.0.0.1")
 """By these names a broker is always reached from its own machine."""
 

@@ -1,6 +1,7 @@
 """The site's keys and certificates as files; private keys are their owner's alone (0600)."""
 
 import os
+import ssl
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,15 @@ class KeyFolder:
         path = self.path / CRL
         return _read(path, x509.load_pem_x509_crl) if path.exists() else None
 
+    def login(self) -> ssl.SSLContext:
+        """With what the gateway logs in at a broker."""
+        try:
+            return tls_context(
+                self.path / "ca.crt", self.path / "gateway.crt", self.path / "gateway.key"
+            )
+        except OSError as exc:
+            raise _spoilt(self.path / "gateway.crt", str(exc)) from exc
+
     def put_key(self, name: str, key: Private) -> Path:
         """Keeps a private key, in place of the one that was there, if any."""
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -79,6 +89,15 @@ class KeyFolder:
     def put_revocations(self, crl: x509.CertificateRevocationList) -> Path:
         """Keeps the list of revoked certificates."""
         return replace_file(self.path / CRL, crl.public_bytes(Encoding.PEM), PUBLIC)
+
+
+def tls_context(authority: Path, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """For a client that trusts `authority`, and shows `certificate`, or none. Raises OSError."""
+    context = ssl.create_default_context(cafile=str(authority))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if certificate is not None:
+        context.load_cert_chain(str(certificate), key and str(key))
+    return context
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> Path:

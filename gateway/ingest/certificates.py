@@ -3,7 +3,6 @@
 from base64 import b64encode
 from hashlib import sha256
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
@@ -12,7 +11,7 @@ from gateway.store.schema import requests
 from gateway.store.upsert import upsert
 from wire import codec, topics
 from wire.chain import Signer
-from wire.orders import CertGrant, CertRequest
+from wire.orders import CertGrant
 
 WAITING = 4
 """Requests of one unit that may wait; a further one is passed over until the authority has seen to them."""
@@ -28,11 +27,9 @@ class Counter:
         self._store, self._signer = store, signer
         self._answered: set[str] = set()
 
-    def take(
-        self, connection: Connection, unit: str, request: CertRequest, kid: str | None, now_ms: int
-    ) -> None:
-        """Keeps what `unit` asks. `kid`: the key of its that signed, checked; None: it relies on a proof."""
-        number = sha256(msgspec.json.encode((unit, request.csr, request.proof))).hexdigest()
+    def take(self, connection: Connection, unit: str, message: bytes, now_ms: int) -> None:
+        """Keeps what `unit` asks, as it came: the authority checks signature or proof by itself."""
+        number = sha256(unit.encode() + b"|" + message).hexdigest()
         self._answered.discard(number)
         waiting = sa.select(sa.func.count()).select_from(requests)
         waiting = waiting.where(requests.c.unit == unit, requests.c.state == "waiting")
@@ -42,8 +39,8 @@ class Counter:
             again = requests.update().where(requests.c.id == number).values(done_ms=now_ms)
             connection.execute(again)
         elif state is None and connection.execute(waiting).scalar_one() < WAITING:
-            row: dict[str, object] = {"id": number, "unit": unit, "csr": request.csr, "kid": kid}
-            row |= {"proof": request.proof, "received_ms": now_ms, "state": "waiting"}
+            row: dict[str, object] = {"id": number, "unit": unit, "message": message}
+            row |= {"received_ms": now_ms, "state": "waiting"}
             upsert(connection, requests, ["id"], [row])
 
     def due(self, now_ms: int) -> list[tuple[str, bytes]]:

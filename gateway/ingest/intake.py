@@ -353,7 +353,7 @@ class Intake:
             if fault:
                 self._refuse(message, place, fault, now_ms)
                 return
-        self.counter.take(self._book.connection, place.unit, request, kid, now_ms)
+        self.counter.take(self._book.connection, place.unit, message.payload, now_ms)
 
     def _declared(self, key: Key, first: int, last: int) -> bool:
         """Whether it is known already that `first` to `last` will never come."""

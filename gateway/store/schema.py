@@ -327,8 +327,8 @@ requests = Table(
 )
 """Signing requests of units: ingest adds one as `waiting`, the authority makes it `signed` or `refused`.
 
-`message`: the JSON of `up/csr` as it came, signature included, which the authority checks itself: it trusts no
-process that hears the network. `id`: its SHA-256 (hex), so that a repeated one is the same. `cert`: DER.
+`message`: the payload of `up/csr` as it came, which the authority checks itself: it trusts no process that
+hears the network. `id`: SHA-256 (hex) of unit and message, so that a repeated one is the same. `cert`: DER.
 """
 
 codes = Table(

@@ -121,7 +121,7 @@ def test_init_names_what_it_made(xk, tmp_path):
     code, out, err = xk("init", tmp_path / "new")
     assert (code, err) == (0, "")
     assert [line.rpartition("/")[2] for line in out.splitlines()] == [
-        "gateway.toml", "mosquitto.conf", "unit.example.toml", "device.example.toml", "store.db",
+        "gateway.toml", "unit.example.toml", "device.example.toml", "store.db", "keys", "broker",
     ]  # fmt: skip
     assert all((tmp_path / "new" / line).exists() for line in out.splitlines())
 
@@ -131,12 +131,12 @@ def test_init_names_what_it_made(xk, tmp_path):
     [("zh", "已存在，未做任何改动；请换一个目录"), ("en", "is there already, nothing was changed")],
 )
 def test_init_overwrites_nothing(xk, site, language, said):
-    before = {path.name: path.read_bytes() for path in site.iterdir()}
+    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
     code, out, err = xk("init", site, language=language)
     assert (code, out) == (2, "")
     assert err.startswith(f"xunkong: {site / 'gateway.toml'} ")
     assert said in err
-    assert {path.name: path.read_bytes() for path in site.iterdir()} == before
+    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize(("language", "said"), [("zh", "无法写入"), ("en", "cannot write into")])

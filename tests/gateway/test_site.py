@@ -1,23 +1,30 @@
 """A new gateway's folder."""
 
 import re
+import ssl
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from cryptography.x509 import SubjectAlternativeName
 
 from device import config as device_config
 from gateway.config import load
+from gateway.fleet.folder import KeyFolder
+from gateway.keys import GatewayKeys
 from gateway.site import FILES, lay_out
 from gateway.store.open import open_store
 from gateway.unit_config import read_unit_file
 from wire.words import Fault
 
+MADE = [*FILES, "store.db", "keys", "broker"]
+
 
 def test_all_that_is_laid_out_can_be_used(tmp_path):
     folder = tmp_path / "srv" / "xunkong"
     paths = lay_out(folder)
-    assert [path.name for path in paths] == [*FILES, "store.db"]
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, "store.db"])
+    assert [path.name for path in paths] == MADE
+    assert sorted(path.name for path in folder.iterdir()) == sorted(MADE)
     config = load(folder / "gateway.toml")
     assert config.store.url == f"sqlite:///{folder}/store.db"
     store = open_store(config.store.url)
@@ -38,7 +45,32 @@ def test_the_commented_sink_can_be_used(tmp_path):
     assert load(path).sink[0].url == "https://platform.example/events"
 
 
-@pytest.mark.parametrize("name", [*FILES, "store.db"])
+def test_the_keys_are_the_gateway_s_and_its_broker_s(tmp_path):
+    lay_out(tmp_path / "site", ["gw.example.cn", "10.0.0.7"], 9000)
+    config = load(tmp_path / "site" / "gateway.toml")
+    keys = GatewayKeys(Path(config.keys.folder))
+    assert keys.certificate.name == "gw"
+    assert keys.tls().verify_mode == ssl.CERT_REQUIRED
+    broker = KeyFolder(Path(config.keys.folder)).certificate("broker")
+    names = broker.extensions.get_extension_for_class(SubjectAlternativeName).value
+    served = [str(name.value) for name in names]
+    assert served == ["gw.example.cn", "10.0.0.7", "localhost", "127.0.0.1"]
+    ports = config.mosquitto
+    assert (ports.units_port, ports.enrol_port, ports.gateway_port) == (9000, 9001, 9002)
+    assert str(config.broker[0]) == "127.0.0.1:9002"
+    unit = device_config.load(tmp_path / "site" / "device.example.toml")
+    assert str(unit.brokers()[0]) == "gw.example.cn:9000"
+
+
+def test_no_two_sites_are_of_the_same_authority(tmp_path):
+    for name in ("a", "b"):
+        lay_out(tmp_path / name)
+    made = [KeyFolder(tmp_path / name / "keys").certificate("ca") for name in ("a", "b")]
+    assert len({one.subject for one in made}) == 2
+    assert len({one.public_key().public_numbers() for one in made}) == 2
+
+
+@pytest.mark.parametrize("name", MADE)
 def test_nothing_is_overwritten(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(Fault, match="is there already, nothing was changed; choose another folder"):

@@ -1,0 +1,76 @@
+"""The authority's process: signs for units, keeps the broker's passwords, and renews the site's own certificates.
+
+One thread. It alone, beside the `ca` commands, reads the authority's key.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from gateway.config import GatewayConfig
+from gateway.fleet.broker_folder import BrokerFolder, now_ms
+from gateway.fleet.folder import KeyFolder
+from gateway.fleet.registrar import Registrar
+from gateway.fleet.revocation import publish_list
+from gateway.fleet.site_keys import ageing, renew
+from gateway.store.open import Store, fault
+from wire.words import Fault
+
+LOOK_S = 0.3
+CHORES_MS = 60_000
+
+log = logging.getLogger("xunkong.authority")
+
+
+class AuthorityWorker:
+    """Raises `Fault` where the authority's key is not to be had."""
+
+    def __init__(
+        self, config: GatewayConfig, store: Store, clock: Callable[[], int] = now_ms
+    ) -> None:
+        self._config, self._store, self._clock = config, store, clock
+        self._folder = KeyFolder(Path(config.keys.folder))
+        self._broker = BrokerFolder(config)
+        section = config.authority
+        self._registrar = Registrar(store, self._folder.issuer(), section.unit_days)
+        self._chores_ms = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set. A database that fails is tried again."""
+        publish_list(self._folder, self._store)
+        self._reload()
+        while not stop.is_set():
+            try:
+                self.look()
+            except DBAPIError as exc:
+                log.error("%s; tried again", fault(self._config.store.url, exc))
+            stop.wait(LOOK_S)
+
+    def look(self) -> None:
+        """What is due now."""
+        at_ms = self._clock()
+        self._registrar.serve(at_ms)
+        if self._broker.keep_passwords(self._store, at_ms):
+            self._reload()
+        if at_ms - self._chores_ms >= CHORES_MS:
+            self._chores_ms = at_ms
+            self._renew_own(at_ms)
+
+    def _renew_own(self, at_ms: int) -> None:
+        due = ageing(self._folder, at_ms)
+        for name in due:
+            days = self._config.authority.server_days
+            made = renew(self._folder, self._store, name, days, at_ms, keep_key=True)
+            log.info("certificate of %s renewed until %s", name, made.not_valid_after_utc)
+        if due:
+            self._reload()
+
+    def _reload(self) -> None:
+        """What fails here is not lost: the broker reads its files whenever it starts, too."""
+        try:
+            self._broker.reload()
+        except Fault as exc:
+            log.error("%s", exc)
