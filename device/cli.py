@@ -27,6 +27,7 @@ def add_commands(commands: Commands) -> None:
     """Declares the room's commands."""
     words = Words("运行本单元，直到收到停止信号", "run this unit until it is told to stop")
     _config(commands, commands.add("run", words, f"xunkong device run --config {CONFIG}", run))
+    _enrol_command(commands)
     _selftest_command(commands)
     _journal_commands(commands)
     words = Words("时间从哪里来、误差多少", "where the time comes from, and how sure it is")
@@ -50,6 +51,28 @@ def add_commands(commands: Commands) -> None:
     )
     decode.add_argument("file", type=Path, help=gps.say("录制文件", "the recording"))
     _json(gps, decode)
+
+
+def _enrol_command(commands: Commands) -> None:
+    words = Words("领取本单元的证书", "get this unit's certificate")
+    example = f"xunkong device enrol --config {CONFIG} --ca ca.crt --code 7K2M4-…"
+    parser = commands.add("enrol", words, example, enrol)
+    _config(commands, parser)
+    said = commands.say("网关的 keys/ca.crt，首次需要", "the gateway's keys/ca.crt; the first time")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help=said)
+    how = parser.add_mutually_exclusive_group(required=True)
+    said = commands.say(
+        "一次性注册码（gateway ca code）；- 从标准输入读", "a one-time code; - reads it from stdin"
+    )
+    how.add_argument("--code", metavar="CODE", help=said)
+    said = commands.say("只写出签名请求", "write a signing request, for `gateway ca issue --csr`")
+    how.add_argument("--csr", type=Path, metavar="FILE", help=said)
+    said = commands.say("装入签发的证书", "take the certificate that came of it")
+    how.add_argument("--cert", type=Path, metavar="FILE", help=said)
+    said = commands.say(
+        "注册端口；缺省为 broker 端口加一", "where codes are taken; the broker's port and one"
+    )
+    parser.add_argument("--port", type=int, metavar="N", help=said)
 
 
 def _selftest_command(commands: Commands) -> None:
@@ -89,6 +112,37 @@ def _config(commands: Commands, parser: argparse.ArgumentParser) -> None:
 def _json(commands: Commands, parser: argparse.ArgumentParser) -> None:
     said = commands.say("每行一个 JSON 对象", "one JSON object a line")
     parser.add_argument("--json", action="store_true", help=said)
+
+
+def enrol(args: argparse.Namespace) -> int:
+    """Gets a certificate, or writes the request for one."""
+    from device.config import identity_folder
+    from device.enrol import Enrolment
+
+    config = load(args.config)
+    unit, folder = config.unit.id, identity_folder(args.config, config)
+    enrolment = Enrolment(unit, folder)
+    if args.ca:
+        enrolment.trust(args.ca)
+    if args.csr:
+        enrolment.request(args.csr)
+        said = Words(
+            f"{args.csr}：请在网关运行 xunkong gateway ca issue --csr，再用 --cert 装入",
+            f"{args.csr}: run xunkong gateway ca issue --csr with it, then --cert here",
+        )
+    else:
+        code = sys.stdin.readline() if args.code == "-" else args.code
+        held = (
+            enrolment.take(args.cert)
+            if args.cert
+            else enrolment.by_code(code, config.brokers(), args.port)
+        )
+        said = Words(
+            f"{unit} 已有证书 {held.kid}，存于 {folder}",
+            f"{unit} has its certificate now, key {held.kid}, in {folder}",
+        )
+    print(said.say(args.language))
+    return 0
 
 
 def run(args: argparse.Namespace) -> int:

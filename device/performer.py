@@ -14,12 +14,14 @@ from device.core import events as ev
 from device.journal.errors import JournalCorrupt, JournalError, RottenRow
 from device.journal.journal import Journal
 from device.journal.logs import Slice
+from device.next_papers import NextPapers
 from device.parts import Display
 from wire import topics
 from wire.batch import encode_batch, encode_record
 from wire.cards.ring import KeyRing
 from wire.chain import Signer, signed_text, walk
 from wire.records import Checkin, Crew, Duty, Record, Stream, Track
+from wire.words import Fault
 
 OWED = 1_440
 """Records kept in memory while the journal takes none: a day of track segments."""
@@ -59,9 +61,11 @@ class Performer:
         photos: Callable[[ef.PhotoEffect], None] = lambda effect: None,
         feed: ChronyFeed | None = None,
         arm: Callable[[KeyRing], None] = lambda keys: None,
+        papers: NextPapers | None = None,
     ) -> None:
         self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
         self._signer, self._put, self._feed = signer, put, feed
+        self._papers = papers
         self._owed: deque[Record] = deque(maxlen=OWED)
         self._told: list[ev.Event] = []
         self._said = ""
@@ -81,6 +85,8 @@ class Performer:
             ef.PowerOff: lambda effect: power_off(),
             ef.FeedClock: self._feed_clock,
             ef.Arm: lambda effect: arm(effect.keys),
+            ef.AskForPapers: self._ask_for_papers,
+            ef.LayPapers: self._lay_papers,
             **dict.fromkeys(get_args(ef.PhotoEffect), photos),
         }
 
@@ -174,6 +180,27 @@ class Performer:
     def _feed_clock(self, effect: ef.FeedClock) -> None:
         if self._feed:
             self._feed.send(effect.wall_ms, effect.off_ms)
+
+    # Papers
+
+    def _ask_for_papers(self, effect: ef.AskForPapers) -> None:
+        del effect
+        if self._papers is None:
+            return
+        try:
+            self._told.append(ev.RequestMade(self._papers.request()))
+        except Fault as exc:
+            self._told.append(ev.PapersLaid(str(exc)))
+
+    def _lay_papers(self, effect: ef.LayPapers) -> None:
+        if self._papers is None:
+            return
+        try:
+            self._papers.take(effect.text)
+        except Fault as exc:
+            self._told.append(ev.PapersLaid(str(exc)))
+        else:
+            self._told.append(ev.PapersLaid(None))
 
     # Link
 

@@ -33,6 +33,7 @@ from device.journal.journal import Journal, nothing
 from device.link.mqtt import MqttLink
 from device.memory import begin_run, end_run, recall
 from device.news import News
+from device.next_papers import NextPapers
 from device.own_key import key_path
 from device.papers import Papers
 from device.parts import Parts
@@ -200,6 +201,7 @@ class _Run:
             parts.photo,
             feed=self._feed,
             arm=parts.arm,
+            papers=NextPapers(config.unit.id, papers.folder),
         )
         self._clock_s = self._ticked_s = 0.0
         self._news = News()
@@ -297,6 +299,7 @@ def _means(config: DeviceConfig, papers: Papers, journal: Path, memory: Memory) 
         verifier=GatewayTrust(papers.authority, _gateway_certificate(memory)),
         introduction=introduction,
         floor_ms=BUILT_MS,
+        certificate=lambda: papers.certificate,
         cards=cards,
         ignition=Ignition(int(power.hold_s * 1000), int(power.farewell_s * 1000))
         if power

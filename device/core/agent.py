@@ -24,6 +24,7 @@ from device.core.photos import Photos
 from device.core.picture import Picture
 from device.core.power import Power
 from device.core.proofs import Proofs
+from device.core.renewal import Renewal
 from device.core.rounds import Rounds
 from device.core.scribe import Scribe
 from device.core.station import Identity, Means, Memory
@@ -90,6 +91,7 @@ class Agent:
             Power(means.ignition, scribe, picture, drive, delivery),
             downlink,
             Uplink(identity, clock, picture, drive, urgent, downlink, delivery, token),
+            Renewal(identity.unit, means, timekeeper, picture, delivery, token),
             Photos(means.camera, scribe, clock, urgent, upload),
             upload,
         )

@@ -134,6 +134,16 @@ class FeedClock(Struct, frozen=True):
     off_ms: int
 
 
+class AskForPapers(Struct, frozen=True):
+    """Make a signing request for the unit's next key; `RequestMade` brings it, or `PapersLaid` why not."""
+
+
+class LayPapers(Struct, frozen=True):
+    """Put the certificate (DER, base64) in use that the gateway sent; `PapersLaid` says what came of it."""
+
+    text: str
+
+
 class TakePhoto(Struct, frozen=True):
     """Take a photo for `record`, which stands in the journal as `ref`; `PhotoTaken` or `PhotoFailed` follows."""
 
@@ -203,4 +213,6 @@ Effect = (
     | Save
     | Arm
     | FeedClock
+    | AskForPapers
+    | LayPapers
 )

@@ -229,6 +229,18 @@ class PhotoLost(Struct, frozen=True):
     why: str
 
 
+class RequestMade(Struct, frozen=True):
+    """A signing request (PEM) for the unit's next key."""
+
+    csr: str
+
+
+class PapersLaid(Struct, frozen=True):
+    """The unit's next certificate lies in its place (`why` None), or why it does not."""
+
+    why: str | None
+
+
 class Tick(Struct, frozen=True):
     """Nothing happened for a moment; what is due may be done."""
 
@@ -258,5 +270,7 @@ Event = (
     | PhotosFound
     | ChunkRead
     | PhotoLost
+    | RequestMade
+    | PapersLaid
     | Tick
 )

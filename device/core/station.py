@@ -12,6 +12,7 @@ from device.core.economy import Plan
 from device.core.kept_time import KeptTime
 from device.link.delivery import Chain, Head
 from wire.cards.ring import KeyRing
+from wire.certificates import Certificate
 from wire.chain import Signer, Verifier
 from wire.live import Role
 from wire.orders import ConfigMessage
@@ -137,7 +138,7 @@ class Means(Struct, frozen=True):
     """What the core cannot make itself: chance, keys, the date below which no clock is believed.
 
     `introduction()`: the unit's certificate (DER, base64) and the public key that secrets are sealed to
-    (hex), for its greeting; None where it has none.
+    (hex), for its greeting; None where it has none. `certificate()`: the one in use, None likewise.
     `ignition`: None where no wire tells of it. `camera`: whether photos can be taken.
     `feed_clock`: the receiver's time is to be handed to the system's clock daemon.
     """
@@ -153,3 +154,4 @@ class Means(Struct, frozen=True):
     feed_clock: bool = False
     cards: Cards = NoCards()
     budgets: Budgets = Budgets()
+    certificate: Callable[[], Certificate | None] = lambda: None

@@ -77,6 +77,7 @@ class Unit:
         budgets=None,
         signer=None,
         trust=None,
+        certificate=None,
         **memory,
     ):
         self.journal = journal or Journal()
@@ -104,6 +105,7 @@ class Unit:
             feed_clock=feed_clock,
             cards=cards or NoCards(),
             budgets=budgets or Budgets(),
+            certificate=certificate or (lambda: None),
         )
         self.agent = Agent(Identity("v-1", role, "9c1b22f0", "0.4.0"), memory, means)
         self._waiting = deque()
