@@ -1,8 +1,8 @@
 """A network comes back after an hour: the backlogs of a city's vehicles at once, until the last fix is committed.
 
-Each vehicle has a connection of its own and sends the batches that the unit's own limits make of 3,600
-fixes, as fast as the broker takes them. The vehicles are one thread with packets made before, so that the
-machine's cores are left to the broker and the gateway.
+Each vehicle has a TLS connection of its own, made before the clock starts, and sends the batches that the
+unit's own limits make of 3,600 fixes, as fast as the broker takes them. The vehicles are one thread with
+packets made before, so that the machine's cores are left to the broker and the gateway.
 """
 
 import secrets
@@ -18,9 +18,12 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from device.link.delivery import MAX_BATCH_BYTES
+from device.papers import Papers
+from gateway.config import load
+from gateway.fleet.revocation import publish_list
 from gateway.store.open import Store, open_store
 from gateway.store.schema import certificates, logs
-from sim.broker import Broker
+from sim.broker import SiteBroker, free_ports
 from sim.city import wait_for
 from sim.drive.receiver import Receiver
 from sim.drive.truth import Town
@@ -52,6 +55,7 @@ class Vehicle(Struct, frozen=True):
     """A unit that comes back: its greeting and its batches, as packets; how many records they hold."""
 
     unit: str
+    papers: Papers
     greeting: bytes
     batches: list[bytes]
     records: int
@@ -65,7 +69,7 @@ def measure(folder: Path) -> Iterator[Row]:
         vehicle(f"v-{number:03d}", drives[number % DRIVES], keys, folder)
         for number in range(VEHICLES)
     ]
-    took_s = _commit_s(folder, fleet)
+    took_s = _commit_s(folder, keys, fleet)
     fixes = VEHICLES * FIXES
     size = sum(len(made) for one in fleet for made in one.batches)
     yield Row(f"outage: {VEHICLES} vehicles, an hour, committed in", took_s, "s", at_most=10)
@@ -80,7 +84,7 @@ def vehicle(unit: str, raws: list[bytes], keys: CityKeys, folder: Path) -> Vehic
     topic = topics.hello(unit)
     greeting = packet(topic, codec.encode_signed(hello, topic, papers))
     sent = [packet(*message) for message in batches(unit, raws, papers)]
-    return Vehicle(unit, greeting, sent, len(raws))
+    return Vehicle(unit, papers, greeting, sent, len(raws))
 
 
 def drive(seed: int) -> list[bytes]:
@@ -127,22 +131,22 @@ def batches(unit: str, raws: list[bytes], signer: Signer) -> list[tuple[str, byt
     return made
 
 
-def _commit_s(folder: Path, fleet: list[Vehicle]) -> float:
+def _commit_s(folder: Path, keys: CityKeys, fleet: list[Vehicle]) -> float:
     """From the first packet sent to the commit of the last record."""
-    config, url = folder / "gateway.toml", f"sqlite:///{folder / 'store.db'}"
+    config = folder / "gateway.toml"
+    config.write_text(_site(free_ports(3)), "utf-8")
     with ExitStack() as until_done:
-        broker = Broker(folder).start()
+        store = until_done.enter_context(closing(open_store(load(config).store.url)))
+        publish_list(keys.folder, store)
+        broker = SiteBroker(config).start()
         until_done.callback(broker.stop)
-        config.write_text(
-            f'[[broker]]\nhost = "127.0.0.1"\nport = {broker.port}\ntls = false\n'
-            f'[store]\nurl = "{url}"\n',
-            "utf-8",
-        )
-        store = until_done.enter_context(closing(open_store(url)))
         worker = Program(["gateway", "ingest", "--config", str(config)], folder / "ingest.log")
         until_done.callback(worker.stop)
         worker.start()
-        lines = [until_done.enter_context(connect(broker.port, one.unit)) for one in fleet]
+        lines = [
+            until_done.enter_context(connect(broker.port, one.unit, one.papers.tls()))
+            for one in fleet
+        ]
         _greet(lines, fleet, store)
         begun_s = time.perf_counter()
         for turn in zip_longest(*(one.batches for one in fleet)):
@@ -151,6 +155,22 @@ def _commit_s(folder: Path, fleet: list[Vehicle]) -> float:
         if not wait_for(lambda: _committed(store, fleet), LIMIT_S):
             raise RuntimeError(f"not all was committed; see {folder / 'ingest.log'}")
         return time.perf_counter() - begun_s
+
+
+def _site(port: int) -> str:
+    """A gateway with its own mosquitto at `port` and the two that follow."""
+    return f"""\
+[[broker]]
+host = "127.0.0.1"
+port = {port + 2}
+[mosquitto]
+address = "127.0.0.1"
+units_port = {port}
+enrol_port = {port + 1}
+gateway_port = {port + 2}
+[store]
+url = "sqlite:///store.db"
+"""
 
 
 def _greet(lines: list[socket.socket], fleet: list[Vehicle], store: Store) -> None:

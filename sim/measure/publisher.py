@@ -4,11 +4,13 @@ Source: MQTT 3.1.1, sections 2.2.3 (remaining length), 3.1 (CONNECT), 3.3 (PUBLI
 """
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterable
 from typing import Literal
 
+HOST = "127.0.0.1"
 KEEPALIVE_S = 120
 ACCEPTED = b"\x20\x02\x00\x00"
 CHUNK = 64 * 1024
@@ -36,9 +38,14 @@ def _length(value: int) -> bytes:
             return bytes(coded)
 
 
-def connect(port: int, client: str) -> socket.socket:
-    """A connection as `client` with a clean session. Raises RuntimeError where the broker refuses it."""
-    line = socket.create_connection(("127.0.0.1", port), timeout=60)
+def connect(port: int, client: str, tls: ssl.SSLContext | None = None) -> socket.socket:
+    """A connection as `client` with a clean session, in clear where `tls` is None.
+
+    Raises RuntimeError where the broker refuses it.
+    """
+    line = socket.create_connection((HOST, port), timeout=60)
+    if tls:
+        line = tls.wrap_socket(line, server_hostname=HOST)
     name = client.encode()
     head = b"\x00\x04MQTT\x04\x02" + struct.pack(">HH", KEEPALIVE_S, len(name))
     line.sendall(b"\x10" + _length(len(head) + len(name)) + head + name)
