@@ -24,11 +24,12 @@ Address = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}\Z")]
 class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):
     """A broker; the gateway listens at all of them, since a unit uses whichever answers.
 
+    `port`: the gateway's own listener; at the units' one, clients of one name put each other out.
     `tls` false: a test's broker, in clear.
     """
 
     host: Annotated[str, Meta(min_length=1, max_length=253)]
-    port: Annotated[int, Meta(ge=1, le=65535)] = 8883
+    port: Port = 8885
     tls: bool = True
 
     def __str__(self) -> str:

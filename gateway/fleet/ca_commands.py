@@ -188,10 +188,21 @@ def ca_revoke(args: argparse.Namespace) -> int:
             count = strike_out(connection, args.unit, args.why, now_ms())
         publish_list(folder, store)
         told = BrokerFolder(config).reload()
-        for broker in config.broker:
-            end_session(broker, folder.login, args.unit)
+        _end_sessions(config, folder, args.unit)
     row = {"unit": args.unit, "revoked": count, "broker": _told(told), "session": "ended"}
     return print_rows(args, [row])
+
+
+def _end_sessions(config: GatewayConfig, folder: KeyFolder, unit: str) -> None:
+    """At every broker, though one of them be away; the first fault is raised at the end."""
+    faults = []
+    for broker in config.broker:
+        try:
+            end_session(broker, folder.login, unit)
+        except Fault as exc:
+            faults.append(exc)
+    if faults:
+        raise faults[0]
 
 
 def ca_crl(args: argparse.Namespace) -> int:

@@ -27,6 +27,9 @@ MOST_A_DAY = 8
 """Certificates of one unit; one that asks for more is broken or in wrong hands."""
 
 DAY_MS = 86_400_000
+KEEP_MS = 30 * DAY_MS
+"""Answered requests are kept so long; the certificates themselves for ever."""
+
 
 log = logging.getLogger("xunkong.authority")
 
@@ -54,6 +57,11 @@ class Registrar:
             with self._store.changing() as connection:
                 self._answer(connection, one, now_ms)
         return len(waiting)
+
+    def tidy(self, now_ms: int) -> None:
+        """Removes requests that were answered long ago."""
+        with self._store.changing() as connection:
+            connection.execute(requests.delete().where(requests.c.done_ms < now_ms - KEEP_MS))
 
     def _answer(self, connection: Connection, one: _Waiting, now_ms: int) -> None:
         still = sa.select(requests.c.state).where(requests.c.id == one.id).with_for_update()

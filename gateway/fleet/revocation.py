@@ -46,7 +46,8 @@ def _number(crl: x509.CertificateRevocationList | None) -> int:
 def end_session(broker: BrokerSection, tls: Callable[[], ssl.SSLContext], unit: str) -> None:
     """Ends the session of `unit` at `broker` by taking over its client id. Raises `Fault`.
 
-    It is held for `HOLD_S`: were the unit let in again meanwhile, it would take it back, and is put out again.
+    `broker`: the gateway's own listener, where client ids are free. The id is held for `HOLD_S`: were the
+    unit let in again meanwhile, it would take it back, and is put out again.
     """
     for _ in range(TRIES):
         taken = _TakeOver(broker, tls, unit)

@@ -58,6 +58,7 @@ class AuthorityWorker:
         if at_ms - self._chores_ms >= CHORES_MS:
             self._chores_ms = at_ms
             self._renew_own(at_ms)
+            self._registrar.tidy(at_ms)
 
     def _renew_own(self, at_ms: int) -> None:
         due = ageing(self._folder, at_ms)

@@ -16,6 +16,10 @@ from wire.orders import CertGrant
 WAITING = 4
 """Requests of one unit that may wait; a further one is passed over until the authority has seen to them."""
 
+MOST_A_DAY = 32
+"""Requests of one unit that are kept; one that asks more is broken or in wrong hands, and fills no disk."""
+
+DAY_MS = 86_400_000
 FRESH_MS = 600_000
 """An answer goes out, to each new connection of a broker, for so long; later its unit asks again."""
 
@@ -31,14 +35,12 @@ class Counter:
         """Keeps what `unit` asks, as it came: the authority checks signature or proof by itself."""
         number = sha256(unit.encode() + b"|" + message).hexdigest()
         self._answered.discard(number)
-        waiting = sa.select(sa.func.count()).select_from(requests)
-        waiting = waiting.where(requests.c.unit == unit, requests.c.state == "waiting")
         known = sa.select(requests.c.state).where(requests.c.id == number)
         state = connection.execute(known).scalar()
         if state == "signed":
             again = requests.update().where(requests.c.id == number).values(done_ms=now_ms)
             connection.execute(again)
-        elif state is None and connection.execute(waiting).scalar_one() < WAITING:
+        elif state is None and _has_room(connection, unit, now_ms):
             row: dict[str, object] = {"id": number, "unit": unit, "message": message}
             row |= {"received_ms": now_ms, "state": "waiting"}
             upsert(connection, requests, ["id"], [row])
@@ -62,3 +64,11 @@ class Counter:
     def forget(self) -> None:
         """A broker is back: what was said before may be lost."""
         self._answered.clear()
+
+
+def _has_room(connection: Connection, unit: str, now_ms: int) -> bool:
+    query = sa.select(requests.c.state).where(
+        requests.c.unit == unit, requests.c.received_ms > now_ms - DAY_MS
+    )
+    states = list(connection.execute(query).scalars())
+    return len(states) < MOST_A_DAY and states.count("waiting") < WAITING

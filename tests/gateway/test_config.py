@@ -20,11 +20,11 @@ def read(tmp_path):
 
 def test_the_least_that_is_enough(read, tmp_path):
     config = read(LEAST)
-    assert config.broker == [BrokerSection("b", 8883, tls=True)]
+    assert config.broker == [BrokerSection("b", 8885, tls=True)]
     assert config.store == StoreSection(f"sqlite:///{tmp_path}/store.db")
     assert (config.sink, config.ingest.worker) == ([], "main")
     assert str(config.zone()) == "Asia/Shanghai"
-    assert str(config.broker[0]) == "b:8883"
+    assert str(config.broker[0]) == "b:8885"
 
 
 @pytest.mark.parametrize("url", ["sqlite:////srv/store.db", "postgresql+psycopg://u@h/db"])

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.fleet.certificates import certify, new_issuer
 from gateway.fleet.codes import GRACE_MS, give_code, passwords
-from gateway.fleet.registrar import DAY_MS, MOST_A_DAY, Registrar
+from gateway.fleet.registrar import DAY_MS, KEEP_MS, MOST_A_DAY, Registrar
 from gateway.fleet.roll import enter, strike_out
 from gateway.store.schema import certificates, codes, requests
 from tests.csr import signing_request
@@ -180,6 +180,18 @@ def test_a_request_that_two_serve_at_once_is_answered_once(desk):
     waiting = Registrar(desk.store, desk.issuer, 30)
     assert waiting.serve(NOW_MS) == 0
     assert [kid for _, kid in desk.roll()].count(made.kid) == 1
+
+
+def test_old_requests_go_and_certificates_stay(desk):
+    desk.admit()
+    made = desk.ask(signed())
+    desk.registrar.tidy(NOW_MS + KEEP_MS)
+    with desk.store.reading() as connection:
+        assert len(connection.execute(sa.select(requests)).all()) == 1
+    desk.registrar.tidy(NOW_MS + KEEP_MS + 1)
+    with desk.store.reading() as connection:
+        assert connection.execute(sa.select(requests)).all() == []
+    assert ("cp-01", made.kid) in desk.roll()
 
 
 # What the broker is told of codes
