@@ -118,7 +118,7 @@ def read_request(pem: str, unit: str) -> Ed25519PublicKey:
         found = x509.load_pem_x509_csr(pem.encode())
         key, holds = found.public_key(), found.is_signature_valid
         name = common_name(found.subject)
-    except (ValueError, UnsupportedAlgorithm) as exc:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as exc:
         raise BadRequest(f"no signing request: {exc}") from exc
     if name != unit:
         raise BadRequest(f"for {name!r}, not for {unit!r}")

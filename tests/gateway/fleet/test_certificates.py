@@ -1,5 +1,6 @@
 """Certificates and lists: their profile, what OpenSSL says of them, and requests that are not signed for."""
 
+import base64
 import subprocess
 
 import pytest
@@ -7,6 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.fleet.certificates import (
     BadRequest,
@@ -169,3 +172,33 @@ def tampered():
 def test_what_is_not_signed_for(pem, why):
     with pytest.raises(BadRequest, match=why):
         read_request(pem(), "cp-01")
+
+
+DER = x509.load_pem_x509_csr(signing_request(UNIT, "cp-01").encode()).public_bytes(Encoding.DER)
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(
+    at=st.lists(
+        st.tuples(st.integers(0, len(DER) - 1), st.binary(min_size=0, max_size=4)), max_size=4
+    )
+)
+@settings(deadline=None)
+def test_a_hostile_request_is_refused_and_nothing_worse(at):
+    der = bytearray(DER)
+    for place, change in at:
+        der[place : place + max(1, len(change))] = change
+    body = base64.encodebytes(bytes(der)).decode()
+    pem = f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n"
+    try:
+        public = read_request(pem, "cp-01")
+    except BadRequest:
+        return
+    assert public.public_bytes_raw() == UNIT.public_key().public_bytes_raw()
+
+
+@given(st.text(max_size=3000))
+@settings(deadline=None)
+def test_any_text_is_refused(text):
+    with pytest.raises(BadRequest):
+        read_request(text, "cp-01")
