@@ -62,6 +62,9 @@ BranchId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}(~[0-9a-f]{8})?" + END)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 """A SHA-256 value in lower-case hex."""
 
+DateText = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}" + END)]
+"""A day, as ISO 8601 writes it."""
+
 CertText = Annotated[str, Meta(max_length=2732, pattern=r"^[A-Za-z0-9+/]+={0,2}" + END)]
 """A certificate: DER of at most 2,048 bytes, in base64."""
 

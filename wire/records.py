@@ -14,6 +14,7 @@ from wire.limits import (
     AtMs,
     BootId,
     Count,
+    DateText,
     Digest,
     Lat,
     LogId,
@@ -210,6 +211,19 @@ class Dropped(Record, frozen=True, tag="dropped"):
     to_ms: AtMs | None = None
 
 
+class Root(Record, frozen=True, tag="root"):
+    """The Merkle root over the heads of all logs, once a day, by the gateway alone (see `wire.evidence.merkle`).
+
+    `date`: the site's day that had ended when this was written. It covers all that was committed before this
+    record, of `logs` logs. `algorithm`: how it is made.
+    """
+
+    date: DateText
+    root: Digest
+    logs: Count
+    algorithm: Name
+
+
 Column = Annotated[list[SafeInt], Meta(min_length=1, max_length=MAX_FIXES)]
 """A first value, then the differences from one fix to the next."""
 
@@ -251,6 +265,7 @@ AnyRecord = (
     | Order
     | Config
     | Dropped
+    | Root
     | Track
 )
 
@@ -267,6 +282,7 @@ KINDS: tuple[type[Record], ...] = (
     Order,
     Config,
     Dropped,
+    Root,
     Track,
 )
 

@@ -262,13 +262,19 @@ class Intake:
                 mark = f"gap: records {head.next} to {batch.first - 1} were never received"
             self._book.move(key, Head(batch.first, batch.prev))
         self._greet_new_log(key)
-        seal = Seal(batch.first, batch.kid, batch.sig)
+        before = self._before(key, batch) if how.start else None
+        seal = Seal(batch.first, batch.kid, batch.sig, before)
         raws, hs = batch.raws[how.start :], batch.hs[how.start :]
         first_seq, first_pos = self._book.head(key).next, self._book.pos
         for pos, record in self._book.append(key, raws, hs, seal, mark):
             self._act_on(key[0], record, pos)
             if isinstance(record, Checkin | Crew):
                 self._sun(key, first_seq + pos - first_pos, record)
+
+    def _before(self, key: Key, batch: Batch) -> bytes | None:
+        """The chain's value before `batch`, of which a part was known; None where a record here has it."""
+        at_start = batch.first == 1 or self._book.h_at(key, batch.first - 1) == batch.prev
+        return None if at_start else batch.prev
 
     def _greet_new_log(self, key: Key) -> None:
         if self._book.head(key).next > 1 or "~" in key[2] or not self._book.has_other_log(key):

@@ -15,13 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from gateway.config import GatewayConfig
+from gateway.daily_root import DailyRoot
 from gateway.ingest.inbox import Inbox
 from gateway.ingest.intake import Intake, Message
 from gateway.ingest.mqtt import BrokerLink
-from gateway.ingest.registry import Registry
+from gateway.ingest.registry import Registry, keep
 from gateway.keys import GatewayKeys
 from gateway.orders import Desk
 from gateway.store.open import Store, fault
+from gateway.store.own_log import OwnLog
 from gateway.store.schema import configs
 from gateway.unit_keys import site_keys
 from wire import codec, topics
@@ -49,6 +51,7 @@ class Worker:
         self._intake = Intake(store, Registry(keys.authority), keys, reached, photos, cards)
         self._inbox = Inbox()
         self._orders = Desk(store, keys)
+        self._root = DailyRoot(store, OwnLog(keys), config.zone())
         self._greet: Queue[int] = Queue()
         self._links = [
             BrokerLink(
@@ -64,6 +67,7 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. A database that fails is tried again; nothing is answered meanwhile."""
+        self._keep_own_certificate(_now_ms())
         self._intake.look_over_photos(_now_ms())
         for link in self._links:
             link.start()
@@ -111,11 +115,24 @@ class Worker:
             self._say_state(now_ms)
             if self._keys.renewed():
                 log.info("signing with key %s from now on", self._keys.kid)
+                self._keep_own_certificate(now_ms)
                 self._greet_anew(now_ms)
         if now_ms - self._config_ms >= CONFIG_EVERY_MS:
             self._config_ms = now_ms
             self._publish_configs()
             self._publish_answers(now_ms)
+            self._close_day(now_ms)
+
+    def _keep_own_certificate(self, now_ms: int) -> None:
+        """So that what the gateway signs in its own log can be verified as long as there is a store."""
+        with self._store.changing() as connection:
+            keep(connection, self._keys.certificate, now_ms)
+
+    def _close_day(self, now_ms: int) -> None:
+        try:
+            self._root.make(now_ms)
+        except DBAPIError as exc:
+            log.error("%s", fault(self._url, exc))
 
     def _greet_anew(self, now_ms: int) -> None:
         """Whatever was said before may be lost, or signed with a key that is no more."""

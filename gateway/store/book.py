@@ -21,14 +21,20 @@ from wire.limits import MAX_AT_MS
 from wire.records import Checkin, Clock, Crew, Dropped, Photo, Record, Unreadable
 
 COLUMNS = tuple(column.name for column in records.columns)
+UNSEALED = (None,) * 5
+"""A record's last columns where it neither ends a batch nor follows a gap."""
 
 
 class Seal(Struct, frozen=True):
-    """A batch's signature, kept on its last record."""
+    """A batch's signature, kept on its last record.
+
+    `prev`: the chain's value before the batch, where no record that is kept has it.
+    """
 
     first: int
     kid: str | None
     sig: str | None
+    prev: bytes | None = None
 
 
 class Book:
@@ -57,6 +63,7 @@ class Book:
         self._fresh: dict[tuple[Key, int], bytes] = {}
         self._changed: dict[Key, Head] = {}
         self._anchors: dict[tuple[str, str], BootAnchor] = {}
+        self._moved: set[Key] = set()
         self.begun: list[Key] = []
 
     def forget(self) -> None:
@@ -122,6 +129,7 @@ class Book:
         if self.head(key) is EMPTY and key not in self._changed:
             self.begun.append(key)
         self._heads[key] = self._changed[key] = head
+        self._moved.add(key)
 
     # Records
 
@@ -141,7 +149,7 @@ class Book:
         if head is EMPTY:
             self.begun.append(key)
         asking: list[tuple[int, Record]] = []
-        seq = head.next
+        seq, before = head.next, len(self._rows)
         for raw, h in zip(raws, hs, strict=True):
             record = decode_record(raw)
             if isinstance(record, Clock | Dropped | Photo) or _is_judged(record):
@@ -149,8 +157,12 @@ class Book:
             self._add(key, seq, raw, h, record, mark or self._marked(record))
             self._fresh[key, seq] = h
             seq, mark = seq + 1, None
+        if key in self._moved:
+            self._moved.discard(key)
+            self._rows[before] = (*self._rows[before][:-1], head.h)
         if seal and seal.sig:
-            self._rows[-1] = (*self._rows[-1][:-3], seal.first, seal.kid, seal.sig)
+            last = self._rows[-1]
+            self._rows[-1] = (*last[:-5], seal.first, seal.kid, seal.sig, seal.prev, last[-1])
         self._heads[key] = self._changed[key] = Head(seq, hs[-1])
         return asking
 
@@ -174,9 +186,7 @@ class Book:
                 record.at_ms,
                 record.clock,
             )
-        self._rows.append(
-            (self._pos, *key, seq, *said, raw, h, self.now_ms, mark, None, None, None)
-        )
+        self._rows.append((self._pos, *key, seq, *said, raw, h, self.now_ms, mark, *UNSEALED))
         self._pos += 1
 
     def _marked(self, record: Record | Unreadable) -> str | None:

@@ -52,11 +52,15 @@ records = Table(
     Column("batch_first", BigInteger),
     Column("kid", String(64)),
     Column("sig", String(128)),
+    Column("batch_prev", LargeBinary),
+    Column("prev", LargeBinary),
     UniqueConstraint("unit", "stream", "log", "seq", name="records_identity"),
 )
 """`mark`: what is wrong with a record that was committed all the same, None when nothing is.
 
-`kid`, `sig`, `batch_first` stand on the last record of a signed batch.
+`kid`, `sig`, `batch_first` stand on the last record of a signed batch, and `batch_prev` too where no record
+here has the chain's value before that batch. `prev`: that value before a record, where the record before it is
+not here. What is removed must leave both behind, so that what stays can be verified.
 """
 
 TIMELESS = text("clock IN ('none', 'rtc')")
@@ -345,4 +349,27 @@ codes = Table(
 """One-time codes with which a unit without a valid certificate gets one; the code itself is not kept.
 
 `key`: what a `proof` is checked with, and `password` the broker's, each a hash of the code of its own.
+"""
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("date", String(10), primary_key=True),
+    Column("pos", BigInteger, nullable=False),
+)
+"""Which days of the site's have their Merkle root; `pos` is where its record stands, and what it covers lies before."""
+
+root_heads = Table(
+    "root_heads",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("stream", String(8), primary_key=True),
+    Column("log", String(25), primary_key=True),
+    Column("date", String(10), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    Column("h", LargeBinary, nullable=False),
+)
+"""The head of a log (its last record, and the chain's value there) as a day's root has it.
+
+Only where it moved since the root before: the head of a day is that of the newest row up to that day.
 """

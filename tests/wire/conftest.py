@@ -58,6 +58,13 @@ EXAMPLES = (
         why="evicted",
         from_ms=5,
     ),
+    rec.Root(
+        **HEAD,
+        date="2026-11-24",
+        root="ef" * 32,
+        logs=7,
+        algorithm="rfc6962-sha256",
+    ),
     rec.Track(
         **HEAD,
         t0_ms=1_763_890_000_000,

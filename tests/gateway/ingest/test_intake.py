@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
 from gateway.ingest.intake import ISLANDS_PER_UNIT, Message
-from tests.keys import Believing
+from tests.keys import SIGNER, Believing
 from wire import chain, topics
 from wire.batch import encode_batch
 from wire.live import LogHead
@@ -589,3 +589,46 @@ def test_unknown_fields_and_the_order_of_keys_stay_as_they_came(bench, unit_log)
     raw = b'{ "newer": [1, 2], "kind": "boot", "boot": "9c1b22f0" }'
     bench.take(unit_log(raws=[raw]).message())
     assert bench.kept() == [raw]
+
+
+class TestChainValuesThatNoRecordHas:
+    """What is needed to verify a record whose neighbours are not here stands beside it."""
+
+    def kept(self, bench, log=LOG):
+        rows = [row for row in bench.table("records") if row["unit"] == "cp-01"]
+        return {row["seq"]: row for row in rows if row["log"] == log}
+
+    def test_a_batch_that_follows_its_predecessor_needs_none(self, any_bench, unit_log):
+        log = unit_log().grow(4)
+        any_bench.take(log.message(1, 2, key=SIGNER), log.message(3, 4, key=SIGNER))
+        rows = self.kept(any_bench)
+        assert {row["prev"] for row in rows.values()} == {None}
+        assert {row["batch_prev"] for row in rows.values()} == {None}
+
+    def test_a_batch_known_in_part_names_its_own_first_record(self, any_bench, unit_log):
+        log = unit_log().grow(6)
+        any_bench.take(log.message(1, 4, key=SIGNER))
+        any_bench.take(log.message(3, 6, key=SIGNER))
+        rows = self.kept(any_bench)
+        assert [rows[4]["batch_first"], rows[6]["batch_first"]] == [1, 3]
+        assert rows[6]["batch_prev"] is None
+
+    def test_after_a_gap_the_value_before_it_is_kept(self, any_bench, unit_log, hello):
+        log = unit_log().grow(9)
+        any_bench.take(hello("cp-01", log.head(oldest=5)), log.message(7, 8, key=SIGNER))
+        any_bench.take(log.message(5, 9, key=SIGNER))
+        rows = self.kept(any_bench)
+        assert sorted(rows) == [7, 8, 9] or sorted(rows) == [5, 6, 7, 8, 9]
+        first = min(rows)
+        assert rows[first]["prev"] == log.hs[first - 1]
+        assert rows[9]["batch_first"] == 5
+        assert rows[9]["batch_prev"] == (log.hs[4] if first == 7 else None)
+
+    def test_a_branch_stands_by_itself(self, any_bench, unit_log):
+        log = unit_log().grow(4)
+        other = log.branch(2).grow(1, up_ms=99).grow(1)
+        any_bench.take(log.message(key=SIGNER))
+        any_bench.take(other.message(key=SIGNER))
+        rows = self.kept(any_bench, f"{LOG}~{other.hs[3].hex()[:8]}")
+        assert rows[3]["prev"] == log.hs[2]
+        assert (rows[4]["batch_first"], rows[4]["batch_prev"]) == (1, None)

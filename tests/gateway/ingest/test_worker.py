@@ -190,3 +190,18 @@ def test_a_configuration_that_cannot_be_read_is_told_and_the_rest_goes_on(
     one.run(unit_log().grow(1).message(key=one.key))
     assert len(one.said(topics.ack("cp-01", "event"))) == 1
     assert "no such table: configs; check [store] url" in caplog.text
+
+
+def test_its_own_certificate_is_kept_before_it_signs_anything(worked, rows, store):
+    one = worked()
+    one.run(turns=0)
+    kept = [row for row in rows(store, "certificates") if row["unit"] == "gw"]
+    assert [row["kid"] for row in kept] == [one.worker._keys.kid]
+
+
+def test_the_first_turn_of_a_day_closes_the_day_before_once(worked, unit_log, rows, store):
+    one = worked()
+    one.run(unit_log().grow(1).message(key=one.key))
+    worked().run(turns=2)
+    kinds = [row["kind"] for row in rows(store, "records") if row["unit"] == "gw"]
+    assert kinds == ["root"]

@@ -1,0 +1,1 @@
+"""What proves a record: chains, signatures, daily roots; and a bundle that is checked with the site's CA alone."""
