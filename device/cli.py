@@ -176,6 +176,7 @@ def _reading(args: argparse.Namespace) -> Iterator[Journal]:
 
 def journal_stat(args: argparse.Namespace) -> int:
     """How the journal stands: size, and per log what it holds and what the gateway has."""
+    max_mb = load(args.config).journal.max_mb
     with _reading(args) as journal:
         size = journal.size_bytes()
         states = all_logs(journal)
@@ -192,9 +193,10 @@ def journal_stat(args: argparse.Namespace) -> int:
         for state in states
     ]
     if args.json:
-        print(json.dumps({"path": str(journal.path), "size_bytes": size, "logs": rows}))
+        head = {"path": str(journal.path), "size_bytes": size, "max_bytes": max_mb * 2**20}
+        print(json.dumps({**head, "logs": rows}))
         return 0
-    print(f"{journal.path}: {size / 2**20:.1f} MiB")
+    print(f"{journal.path}: {size / 2**20:.1f} / {max_mb} MiB")
     for row in rows:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     return 0

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct
 
 from device.link.mqtt import Broker
+from device.room import MIB, Limits
 from wire.limits import UnitName
 from wire.live import Role
 from wire.toml import read_toml
@@ -39,9 +40,18 @@ class IdentitySection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JournalSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the journal lies: a file on a medium that keeps what is fsynced."""
+    """Where the journal lies: a file on a medium that keeps what is fsynced.
+
+    `max_mb`: MiB that it may take, its write-ahead log with it; `min_free_mb`: that it leaves free on its disk.
+    """
 
     path: PathText
+    max_mb: Annotated[int, Meta(ge=16, le=1_000_000)] = 1_024
+    min_free_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 200
+
+    def limits(self) -> Limits:
+        """Both, in bytes."""
+        return Limits(self.max_mb * MIB, self.min_free_mb * MIB)
 
 
 class GpsSection(Struct, frozen=True, forbid_unknown_fields=True):

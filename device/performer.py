@@ -11,16 +11,19 @@ from msgspec.structs import replace
 from device.chrony import ChronyFeed
 from device.core import effects as ef
 from device.core import events as ev
+from device.core.station import Lost
 from device.journal.errors import JournalCorrupt, JournalError, RottenRow
+from device.journal.inspect import all_logs
 from device.journal.journal import Journal
 from device.journal.logs import Slice
 from device.next_papers import NextPapers
 from device.parts import Display
+from device.room import MIB, Limits, make_room
 from wire import topics
 from wire.batch import encode_batch, encode_record
 from wire.cards.ring import KeyRing
 from wire.chain import Signer, signed_text, walk
-from wire.records import Checkin, Crew, Duty, Record, Stream, Track
+from wire.records import Checkin, Crew, Dropped, Duty, Record, Stream, Track
 from wire.words import Fault
 
 OWED = 1_440
@@ -28,6 +31,8 @@ OWED = 1_440
 
 TIED = (ef.Signal, ef.Save, ef.Light)
 """What follows a record because of it, and must not happen when the record was not kept."""
+
+AMPLE = Limits(1024 * MIB, 200 * MIB)
 
 log = logging.getLogger("xunkong.device")
 
@@ -58,11 +63,14 @@ class Performer:
         signer: Signer,
         put: Callable[[ev.Event], None],
         power_off: Callable[[], None],
+        declare: Callable[[Lost], Dropped],
         photos: Callable[[ef.PhotoEffect], None] = lambda effect: None,
         feed: ChronyFeed | None = None,
         arm: Callable[[KeyRing], None] = lambda keys: None,
         papers: NextPapers | None = None,
+        limits: Limits = AMPLE,
     ) -> None:
+        self._limits, self._declare = limits, declare
         self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
         self._signer, self._put, self._feed = signer, put, feed
         self._papers = papers
@@ -80,6 +88,7 @@ class Performer:
             ef.SendBatch: self._send,
             ef.Acknowledge: self._acknowledge,
             ef.Prune: self._prune,
+            ef.MakeRoom: self._make_room,
             ef.BeginLog: self._begin_log,
             ef.Save: self._save,
             ef.PowerOff: lambda effect: power_off(),
@@ -165,7 +174,27 @@ class Performer:
         self._told.append(ev.Synced(current.log, current.last))
 
     def _prune(self, effect: ef.Prune) -> None:
+        before = self._oldest()
         self._journal.prune(effect.utc_ms, effect.keep_days)
+        for (stream, log_name), oldest in self._oldest().items():
+            if oldest > before[stream, log_name]:
+                self._told.append(ev.Shortened(stream, log_name, oldest))
+
+    def _oldest(self) -> dict[tuple[Stream, str], int]:
+        return {(one.stream, one.log): one.oldest for one in all_logs(self._journal)}
+
+    def _make_room(self, effect: ef.MakeRoom) -> None:
+        try:
+            made = make_room(self._journal, self._limits, effect.head)
+        except RottenRow as exc:
+            self._set_rotten_aside(exc)
+            self._told.append(ev.RoomMade("nothing", more=True))
+            return
+        for entry, record in made.appended:
+            self._told.append(ev.Kept(entry.stream, entry.log, entry.seq, True, record))
+        if made.oldest:
+            self._told.append(ev.Shortened(made.stream, made.log, made.oldest))
+        self._told.append(ev.RoomMade(made.how, made.more))
 
     def _save(self, effect: ef.Save) -> None:
         self._journal.put_setting(effect.name, effect.value)
@@ -254,12 +283,16 @@ class Performer:
                     max_bytes=effect.max_bytes,
                 )
             except RottenRow as exc:
-                log.error("%s; it is set aside, and declared as dropped", exc)
-                self._set_rotten_aside(effect, exc.seq)
+                self._set_rotten_aside(exc)
 
-    def _set_rotten_aside(self, effect: ef.SendBatch, seq: int) -> None:
-        stream = effect.stream
-        first, last, h_last = self._journal.seal_rotten(stream, effect.log, seq)
-        self._told.append(ev.Rotted(stream, effect.log, first, last, h_last))
-        if self._journal.logs(stream)[-1].log == effect.log:
-            self._told.append(ev.LogBegan(stream, self._journal.new_log(stream)))
+    def _set_rotten_aside(self, row: RottenRow) -> None:
+        log.error("%s; it is set aside, and declared as dropped", row)
+        stream, seq = row.stream, row.seq
+        h_last = self._journal.chain_at(stream, row.log, seq)
+        span = Lost(stream, row.log, seq, seq, h_last)
+        dropped = self._declare(span)
+        entry, begun = self._journal.seal_rotten(stream, row.log, seq, encode_record(dropped))
+        if begun:
+            self._told.append(ev.LogBegan(stream, begun))
+        self._told.append(ev.Kept(entry.stream, entry.log, entry.seq, True, dropped))
+        self._told.append(ev.Rotted(span.stream, span.log, span.first, span.last, h_last))

@@ -198,10 +198,12 @@ class _Run:
             papers,
             inbox.put,
             leave,
+            lambda span: self._agent.declaration(span, system.now()),
             parts.photo,
             feed=self._feed,
             arm=parts.arm,
             papers=NextPapers(config.unit.id, papers.folder),
+            limits=config.journal.limits(),
         )
         self._clock_s = self._ticked_s = 0.0
         self._news = News()

@@ -198,7 +198,7 @@ class Config(Record, frozen=True, tag="config"):
 class Dropped(Record, frozen=True, tag="dropped"):
     """Records `first` to `last` of a log are gone from the unit; `h_last` joins what follows them.
 
-    `from_ms`, `to_ms`: the span in time, None if unknown. Committed before anything is removed.
+    `from_ms`, `to_ms`: the span in time, None if unknown. Committed before anything is removed, or with it.
     """
 
     stream: Stream
@@ -234,11 +234,24 @@ Absent, or empty, where it gave none for any of the fixes.
 """
 
 
+class Replaces(Struct, frozen=True):
+    """Which records of which track log a thinned one stands for, alone or with its like: `first` to `last`.
+
+    At least one in `every` of the fixes that the unit once kept there is left, and the corners.
+    """
+
+    log: LogId
+    first: Seq
+    last: Seq
+    every: Seq
+
+
 class Track(Record, frozen=True, tag="track"):
     """Up to 60 fixes as columns of equal length (see `wire.track` for folding and unfolding).
 
     The fixes say where; `pos` is not written. `t0_ms`: UTC of the first fix, or None, when `up0_ms`
-    (CLOCK_BOOTTIME) dates it until repaired.
+    (CLOCK_BOOTTIME) dates it until repaired. `replaces`: the records that it was thinned from, whose last
+    one's head it bears; None for one that the unit wrote as it drove.
     """
 
     t0_ms: AtMs | None
@@ -250,6 +263,7 @@ class Track(Record, frozen=True, tag="track"):
     course_ddeg: OptionalColumn = []
     hacc_dm: OptionalColumn = []
     sats: OptionalColumn = []
+    replaces: Replaces | None = None
 
 
 AnyRecord = (

@@ -25,9 +25,10 @@ from device.core.picture import Picture
 from device.core.power import Power
 from device.core.proofs import Proofs
 from device.core.renewal import Renewal
+from device.core.room import Room
 from device.core.rounds import Rounds
 from device.core.scribe import Scribe
-from device.core.station import Identity, Means, Memory
+from device.core.station import Identity, Lost, Means, Memory
 from device.core.taps import Taps
 from device.core.timekeeper import Timekeeper
 from device.core.uplink import Uplink
@@ -36,7 +37,7 @@ from device.core.urgent import Urgent
 from device.core.welfare import OFF_HOLD_MS, Welfare
 from device.link.delivery import Delivery
 from wire.orders import UnitConfig
-from wire.records import Boot, Config, Stream
+from wire.records import Boot, Config, Dropped, Stream
 
 
 class Agent:
@@ -70,6 +71,7 @@ class Agent:
             Parts(scribe, picture),
             health,
             self._keeping,
+            Room(scribe, picture),
             urgent,
             timekeeper,
             drive,
@@ -140,6 +142,10 @@ class Agent:
         for desk in self._desks:
             effects += desk.due(now)
         return effects
+
+    def declaration(self, span: Lost, now: Now) -> Dropped:
+        """The record with which the journal takes rows out of the way that cannot be read any more."""
+        return self._keeping.declaration(span, now)
 
     def stop(self, now: Now) -> list[Effect]:
         """A clean end: nothing kept stays off the medium."""

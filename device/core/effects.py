@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from wire.cards.ring import KeyRing
-from wire.records import Record, Ref, Stream
+from wire.records import Dropped, Record, Ref, Stream
 from wire.track import TrackFix
 
 Pattern = Literal[
@@ -102,6 +102,15 @@ class Prune(Struct, frozen=True):
 
     utc_ms: int | None
     keep_days: float
+
+
+class MakeRoom(Struct, frozen=True):
+    """One step towards the journal's budget, if it is beyond; `RoomMade` tells of it.
+
+    `head`: the record that declares what goes, but for what that is.
+    """
+
+    head: Dropped
 
 
 class BeginLog(Struct, frozen=True):
@@ -208,6 +217,7 @@ Effect = (
     | SendBatch
     | Acknowledge
     | Prune
+    | MakeRoom
     | BeginLog
     | PowerOff
     | Save

@@ -1,5 +1,7 @@
 """What can happen to a unit: everything that reaches the agent, as frozen values."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from wire.records import ClockSource, Proof, Record, Ref, Stream
@@ -141,13 +143,34 @@ class JournalCut(Struct, frozen=True):
 
 
 class Rotted(Struct, frozen=True):
-    """Rows `first` to `last` of a log cannot be read any more; `h_last` joins what follows, if known."""
+    """Rows `first` to `last` of a log cannot be read any more; `h_last` joins what follows, if known.
+
+    It is declared already, by a record of its own.
+    """
 
     stream: Stream
     log: str
     first: int
     last: int
     h_last: bytes | None
+
+
+class Shortened(Struct, frozen=True):
+    """The records of a log below `oldest` are kept no longer: it was their time, or they made room."""
+
+    stream: Stream
+    log: str
+    oldest: int
+
+
+class RoomMade(Struct, frozen=True):
+    """A step was taken to keep the journal within its budget: what went, and whether `more` is to be done.
+
+    `acknowledged`: records that the gateway has; `thinned`: positions; `tracks`, `events`: whole records.
+    """
+
+    how: Literal["nothing", "acknowledged", "thinned", "tracks", "events"]
+    more: bool
 
 
 class Measured(Struct, frozen=True):
@@ -263,6 +286,8 @@ Event = (
     | LogBegan
     | JournalCut
     | Rotted
+    | Shortened
+    | RoomMade
     | Measured
     | ModemSaid
     | PhotoTaken

@@ -41,6 +41,7 @@ class Keeping(Desk):
             ev.LogBegan: self._log_began,
             ev.JournalCut: self._cut,
             ev.Rotted: self._rotted,
+            ev.Shortened: self._shortened,
         }
 
     def due(self, now: Now) -> list[Effect]:
@@ -97,13 +98,24 @@ class Keeping(Desk):
         alarm = self._scribe.write(Alarm, now.up_ms, alarm="storage", what=what, part="journal")
         return [Keep(alarm), Light(True)]
 
+    def _shortened(self, shortened: ev.Shortened, now: Now) -> list[Effect]:
+        del now
+        self._delivery.shortened(shortened.stream, shortened.log, shortened.oldest)
+        return []
+
     def _rotted(self, rotted: ev.Rotted, now: Now) -> list[Effect]:
-        span = Lost(rotted.stream, rotted.log, rotted.first, rotted.last, rotted.h_last)
-        return self.lost(span, now)
+        del now
+        self._alarm(Lost(rotted.stream, rotted.log, rotted.first, rotted.last, rotted.h_last))
+        return [Light(True)]
 
     def lost(self, span: Lost, now: Now) -> list[Effect]:
         """Rows that cannot be read any more are declared, so that the gateway may pass over them."""
-        dropped = self._scribe.write(
+        self._alarm(span)
+        return [Keep(self.declaration(span, now)), Light(True)]
+
+    def declaration(self, span: Lost, now: Now) -> Dropped:
+        """The record that says so."""
+        return self._scribe.write(
             Dropped,
             now.up_ms,
             stream=span.stream,
@@ -113,6 +125,7 @@ class Keeping(Desk):
             h_last=span.h_last.hex() if span.h_last else None,
             why="unreadable in the journal",
         )
+
+    def _alarm(self, span: Lost) -> None:
         line = f"journal: records {span.first} to {span.last} are unreadable"
         self._picture.alarm(f"lost {span.log}", line)
-        return [Keep(dropped), Light(True)]

@@ -4,6 +4,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
+from wire.records import Stream
 from wire.words import Fault
 
 
@@ -38,7 +39,7 @@ class JournalMissing(JournalError):
 class RottenRow(Fault):
     """A row's bytes no longer give its chain value. `stream`, `log`, `seq` say which."""
 
-    def __init__(self, stream: str, log: str, seq: int) -> None:
+    def __init__(self, stream: Stream, log: str, seq: int) -> None:
         super().__init__(
             f"{stream} 日志 {log} 的第 {seq} 条记录已不是写入时的内容；请运行 journal verify 查看全部损坏",
             f"record {seq} of {stream} log {log} is not what was written; "

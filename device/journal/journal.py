@@ -8,7 +8,7 @@ sending before it is durable, or a power cut could renumber what the gateway alr
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,7 @@ from device.journal.logs import (
     LogState,
     RowDocument,
     Slice,
+    Usage,
     read_fix,
     read_row,
     table_name,
@@ -144,25 +145,56 @@ class Journal:
         return self._append("track", raw, durable=False, clear_open=True)
 
     def _append(self, stream: Stream, raw: bytes, durable: bool, clear_open: bool) -> Entry:
+        with self._undone_on_error(), self._guard(durable):
+            entry = self._put(stream, raw)
+            if clear_open:
+                self._run(f"DELETE FROM {sql_name('open')}")
+            self._reached("journal.append.before_fsync")
+        self._reached("journal.append.after_fsync")
+        self._grown(durable)
+        return entry
+
+    def _put(self, stream: Stream, raw: bytes) -> Entry:
+        """Writes a record at the end of the stream's log, in the caller's transaction."""
         text = raw.decode("utf-8")
         doc_id, log = self._current[stream]
         seq, prev = log.last + 1, log.h
         h = sha256(bytes.fromhex(prev) + raw).digest()
         log.last, log.h = seq, h.hex()
         row = _encode(RowDocument(seq, prev, log.h, text)).decode()
-        try:
-            with self._guard(durable):
-                self._run(f"INSERT INTO {sql_name(log.table())} VALUES (?, ?)", (seq, row))
-                self._write_log(doc_id, log)
-                if clear_open:
-                    self._run(f"DELETE FROM {sql_name('open')}")
-                self._reached("journal.append.before_fsync")
-        except JournalError:
-            log.last, log.h = seq - 1, prev
-            raise
-        self._reached("journal.append.after_fsync")
-        self._grown(durable)
+        self._run(f"INSERT INTO {sql_name(log.table())} VALUES (?, ?)", (seq, row))
+        self._write_log(doc_id, log)
         return Entry(stream, log.log, seq, h)
+
+    @contextmanager
+    def _undone_on_error(self, *logs: LogDocument) -> Iterator[None]:
+        """What is remembered of `logs` and the current ones is again what it was, when the change failed."""
+        current, known, durable = dict(self._current), dict(self._logs), dict(self._durable)
+        documents = [*logs, *(log for _, log in current.values())]
+        before = [(log, log.last, log.h, log.oldest, log.sealed) for log in documents]
+        try:
+            yield
+        except (JournalError, ValueError):
+            for log, last, h, oldest, sealed in before:
+                log.last, log.h, log.oldest, log.sealed = last, h, oldest, sealed
+            self._current, self._logs, self._durable = current, known, durable
+            raise
+
+    def replace(
+        self, stream: Stream, log: str, upto: int, instead: Sequence[tuple[Stream, bytes]]
+    ) -> list[Entry]:
+        """Appends `instead` and removes all of `log` below `upto`: both on the medium, or neither.
+
+        The caller sees to it that `instead` declares what is removed. Raises as `append` does.
+        """
+        document = self._logs[stream, log][1]
+        with self._undone_on_error(document), self._guard(durable=True):
+            entries = [self._put(where, raw) for where, raw in instead]
+            self._remove(document, upto)
+            self._reached("journal.replace.before_fsync")
+        self._reached("journal.replace.after_fsync")
+        self._grown(durable=True)
+        return entries
 
     def keep_fix(self, raw: bytes) -> None:
         """Puts a fix into the open segment: a killed process does not lose it."""
@@ -228,18 +260,18 @@ class Journal:
 
     def new_log(self, stream: Stream) -> str:
         """Seals the stream's log and begins another; returns its name."""
+        with self._undone_on_error(), self._guard(durable=True):
+            name = self._begin_another(stream)
+        self._grown(durable=True)
+        return name
+
+    def _begin_another(self, stream: Stream) -> str:
+        """In the caller's transaction, which restores what is remembered when it fails."""
         doc_id, log = self._current[stream]
         log.sealed = True
-        try:
-            with self._guard(durable=True):
-                self._write_log(doc_id, log)
-                begun = begin_log(self._db, stream, secrets.token_hex(8))
-        except JournalError:
-            log.sealed = False
-            raise
-        self._took_up(*begun)
-        self._grown(durable=True)
-        return begun[1].log
+        self._write_log(doc_id, log)
+        self._took_up(*begin_log(self._db, stream, secrets.token_hex(8)))
+        return self._current[stream][1].log
 
     def _took_up(self, doc_id: int, log: LogDocument) -> None:
         self._logs[log.stream, log.log] = self._current[log.stream] = (doc_id, log)
@@ -358,38 +390,50 @@ class Journal:
         if now_utc_ms is None:
             return 0
         logs = [log for _, log in self._logs.values()]
-        before = [log.oldest for log in logs]
-        try:
-            with self._guard(durable=False):
-                return sum(self._prune_log(log, now_utc_ms, keep_days) for log in logs)
-        except JournalError:
-            for log, oldest in zip(logs, before, strict=True):
-                log.oldest = oldest
-            raise
+        with self._undone_on_error(*logs), self._guard(durable=False):
+            return sum(self._prune_log(log, now_utc_ms, keep_days) for log in logs)
 
     def _prune_log(self, log: LogDocument, now_utc_ms: int, keep_days: float) -> int:
         pruning.mark(self._run, log, now_utc_ms)
         upto = pruning.due(self._run, log, now_utc_ms, keep_days)
         if upto <= log.oldest:
             return 0
+        return self._remove(log, upto)
+
+    def _remove(self, log: LogDocument, upto: int) -> int:
         gone = pruning.remove(self._run, log, upto)
         self._write_log(self._logs[log.stream, log.log][0], log)
         return gone
 
-    def seal_rotten(self, stream: Stream, log: str, seq: int) -> tuple[int, int, bytes | None]:
-        """Takes a rotten row out of the way: what follows it stays readable.
+    def drop_acknowledged(self, stream: Stream, log: str) -> int:
+        """Removes a bounded number of the oldest of `log` that the gateway has; returns how many."""
+        document = self._logs[stream, log][1]
+        upto = pruning.bounded(document, document.next)
+        with self._undone_on_error(document), self._guard(durable=False):
+            return self._remove(document, upto) if upto > document.oldest else 0
 
-        Returns first and last of what is missing, and the chain's value that joins what follows.
-        The row's text moves to the table `rotten`, so that nothing is deleted.
+    def seal_rotten(
+        self, stream: Stream, log: str, seq: int, dropped: bytes
+    ) -> tuple[Entry, str | None]:
+        """Takes a rotten row out of the way, so that what follows it stays readable; `dropped` declares it.
+
+        A current log is sealed, and another begun, whose name is returned: the declaration must not stand
+        behind the gap. All is on the medium, or nothing. The row's text moves to the table `rotten`.
         """
         table = sql_name(table_name(stream, log))
-        with self._guard(durable=True):
+        begun = None
+        with self._undone_on_error(), self._guard(durable=True):
+            if self._current[stream][1].log == log:
+                begun = self._begin_another(stream)
+            entry = self._put("event", dropped)
             (body,) = self._run(f"SELECT body FROM {table} WHERE doc_id = ?", (seq,)).fetchone()
             note = _encode({"log": log, "seq": seq, "body": body}).decode()
             self._run(f"INSERT INTO {sql_name('rotten')} (body) VALUES (?)", (note,))
             self._run(f"DELETE FROM {table} WHERE doc_id = ?", (seq,))
+            self._reached("journal.seal.before_fsync")
+        self._reached("journal.seal.after_fsync")
         self._grown(durable=True)
-        return seq, seq, self.chain_at(stream, log, seq)
+        return entry, begun
 
     # Settings
 
@@ -409,6 +453,25 @@ class Journal:
         """The file's size, with its write-ahead log."""
         names = (str(self.path), f"{self.path}-wal")
         return sum(Path(name).stat().st_size for name in names if Path(name).exists())
+
+    def usage(self) -> Usage:
+        """How much of the medium the journal takes, and how much of that holds something."""
+        count, free, size = (
+            self._fetch(f"PRAGMA {name}")[0][0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        wal = Path(f"{self.path}-wal")
+        wal_bytes = wal.stat().st_size if wal.exists() else 0
+        return Usage(count * size, (count - free) * size, wal_bytes)
+
+    def give_back(self, most_bytes: int) -> None:
+        """Makes the file shorter by at most so much of what holds nothing.
+
+        A file that was begun before journals had a budget stays as long as it is; its empty pages are used again.
+        """
+        with self._guard(durable=False):
+            pages = most_bytes // self._fetch("PRAGMA page_size")[0][0]
+            self._fetch(f"PRAGMA incremental_vacuum({pages})")
 
     def close(self) -> None:
         """Brings everything onto the medium and lets go of the file."""

@@ -46,6 +46,14 @@ class Slice(msgspec.Struct, frozen=True):
     raws: tuple[bytes, ...]
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """Bytes on the medium: the file's, those of them that hold something, and the write-ahead log's."""
+
+    file_bytes: int
+    live_bytes: int
+    wal_bytes: int
+
+
 class LostSpan(msgspec.Struct, frozen=True):
     """Records that could not be read any more; `h_last` joins what follows, None if nothing does."""
 

@@ -26,7 +26,12 @@ def due(run: Run, log: LogDocument, now_utc_ms: int, keep_days: float) -> int:
         "SELECT max(next) FROM marks WHERE log = ? AND utc_ms <= ?",
         (log.log, now_utc_ms - int(keep_days * DAY_MS)),
     ).fetchone()[0]
-    return int(min(old or 1, log.next, log.oldest + PRUNE_AT_ONCE))
+    return bounded(log, min(old or 1, log.next))
+
+
+def bounded(log: LogDocument, upto: int) -> int:
+    """Below which number to remove at one go, where all below `upto` may go."""
+    return min(upto, log.last + 1, log.oldest + PRUNE_AT_ONCE)
 
 
 def remove(run: Run, log: LogDocument, upto: int) -> int:

@@ -24,6 +24,9 @@ PREFIX = "doc:"
 """What the SQL tables of documents are called, before the TinyDB table's name."""
 
 CACHE_KIB = 2048
+WAL_KEPT_BYTES = 4 * 1024 * 1024
+"""The write-ahead log is cut to this after a large transaction has made it longer."""
+
 PAGE = 256
 """Rows fetched at once while a table is walked."""
 
@@ -44,6 +47,7 @@ class SQLiteStorage(Storage):
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
         mode = "?mode=ro" if read_only else ""
         uri = Path(path).absolute().as_uri() + mode
+        fresh = not Path(path).exists() or Path(path).stat().st_size == 0
         self.connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
         self.connection.text_factory = readable
         self._durable: bool | None = None
@@ -51,7 +55,10 @@ class SQLiteStorage(Storage):
         try:
             self.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             if not read_only:
+                if fresh:
+                    self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 self.connection.execute("PRAGMA journal_mode = WAL")
+                self.connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         except (sqlite3.Error, UnicodeDecodeError):
             self.connection.close()
             raise

@@ -248,6 +248,12 @@ class Delivery:
         flow = self._flows[stream, log]
         flow.last = max(flow.last, last)
 
+    def shortened(self, stream: Stream, log: str, oldest: int) -> None:
+        """What stood below `oldest` is kept no longer."""
+        flow = self._flows[stream, log]
+        flow.oldest = max(flow.oldest, oldest)
+        flow.sent = max(flow.sent, flow.oldest)
+
     # What became of what was sent
 
     def dispatched(self, token: int, last: int | None, first: int, size: int, up_ms: int) -> None:

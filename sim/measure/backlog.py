@@ -17,6 +17,7 @@ from device.core.events import Dispatched, Event, Fix
 from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.scribe import Scribe
+from device.core.station import Lost
 from device.journal.journal import Journal
 from device.link.delivery import Delivery
 from device.link.mqtt import MqttLink
@@ -26,6 +27,7 @@ from device.parts import NoPanel
 from device.performer import Performer
 from wire.chain import START
 from wire.orders import Ack
+from wire.records import Dropped
 
 BOOT = "9c1b22f0"
 
@@ -40,6 +42,10 @@ class _Link(MqttLink):
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool, token: int) -> bool:
         self.sent.append((topic, payload))
         return True
+
+
+def _never(span: Lost) -> Dropped:
+    raise ValueError(f"a new journal has a rotten row: {span}")
 
 
 class Vehicle:
@@ -61,6 +67,7 @@ class Vehicle:
             papers,
             self._heard.append,
             lambda: None,
+            _never,
         )
 
     def __enter__(self) -> "Vehicle":

@@ -72,7 +72,14 @@ class Shift:
         self._keys = GatewayKeys(folder / "keys")
         self._gateway = _Gateway(self._inbox.append, self._keys)
         self._performer = Performer(
-            UNIT, self.journal, NoPanel(), self._gateway, papers, self._inbox.append, _nothing
+            UNIT,
+            self.journal,
+            NoPanel(),
+            self._gateway,
+            papers,
+            self._inbox.append,
+            _nothing,
+            lambda span: self._agent.declaration(span, self._now),
         )
         memory = recall(self.journal, begin_run(self.journal, BOOT))
         self._agent = Agent(Identity(UNIT, role, BOOT, "0"), memory, _means(papers))

@@ -6,13 +6,15 @@ import pytest
 
 from device.core import effects as ef
 from device.core import events as ev
+from device.core.station import Lost
 from device.journal.errors import JournalCorrupt, JournalFull
 from device.journal.journal import Journal
 from device.performer import OWED, Performer
+from device.room import Limits
 from tests.keys import SIGNER
 from wire.batch import decode_batch, decode_record, encode_record
-from wire.records import Alarm, Checkin, Crew, Duty, Track
-from wire.track import TrackFix
+from wire.records import Alarm, Checkin, Crew, Dropped, Duty, Track
+from wire.track import TrackFix, columns
 
 HEAD = {"boot": "9c1b22f0", "at_ms": None, "clock": "none", "clock_err_ms": None}
 
@@ -54,12 +56,33 @@ class Full:
         self._monkeypatch.undo()
 
 
+def declared(span):
+    h_last = span.h_last and span.h_last.hex()
+    return Dropped(
+        up_ms=1,
+        stream=span.stream,
+        log=span.log,
+        first=span.first,
+        last=span.last,
+        h_last=h_last,
+        why="rotten",
+        **HEAD,
+    )
+
+
 class Stage:
     def __init__(self, folder):
         self.journal = Journal.open(folder / "journal.db")
         self.panel, self.link, self.inbox = FakePanel(), FakeLink(), []
         self.performer = Performer(
-            "car-1", self.journal, self.panel, self.link, SIGNER, self.inbox.append, self.leave
+            "car-1",
+            self.journal,
+            self.panel,
+            self.link,
+            SIGNER,
+            self.inbox.append,
+            self.leave,
+            declared,
         )
         self.perform = self.performer.perform
 
@@ -302,10 +325,11 @@ class TestSending:
         assert filled.send(first=1) == []
         assert filled.inbox[-1].last == 2
         told = filled.send(first=3, log=log)
-        assert told == [
-            ev.Rotted("event", log, 3, 3, joined),
-            ev.LogBegan("event", filled.log()),
-        ]
+        begun, kept, rotted = told
+        assert (kept.record.log, kept.record.first, kept.record.last) == (log, 3, 3)
+        assert (kept.record.h_last, kept.log, kept.seq) == (joined.hex(), filled.log(), 1)
+        assert rotted == ev.Rotted("event", log, 3, 3, joined)
+        assert begun == ev.LogBegan("event", filled.log())
         assert filled.log() != log
         batch = decode_batch(filled.link.sent[-1][1])
         assert (batch.log, batch.first, batch.last, batch.prev) == (log, 4, 6, joined)
@@ -315,7 +339,8 @@ class TestSending:
         log = filled.log()
         self.rot(filled, 1, 2)
         told = filled.send(first=1, log=log)
-        assert [type(event) for event in told] == [ev.Rotted, ev.LogBegan, ev.Rotted]
+        kinds = [type(event) for event in told]
+        assert kinds == [ev.LogBegan, ev.Kept, ev.Rotted, ev.Kept, ev.Rotted]
         assert [(e.first, e.last) for e in told if isinstance(e, ev.Rotted)] == [(1, 1), (2, 2)]
         assert decode_batch(filled.link.sent[-1][1]).first == 3
 
@@ -340,8 +365,55 @@ def test_the_clock_daemon_is_fed_where_there_is_a_feed(tmp_path):
     stage, feed = Stage(tmp_path), Feed()
     stage.perform([ef.FeedClock(5, 7)])
     fed = Performer(
-        "car-1", stage.journal, stage.panel, stage.link, SIGNER, [].append, stage.leave, feed=feed
+        "car-1",
+        stage.journal,
+        stage.panel,
+        stage.link,
+        SIGNER,
+        [].append,
+        stage.leave,
+        declared,
+        feed=feed,
     )
     assert fed.perform([ef.FeedClock(5, 7)]) == []
     assert feed.sent == [(5, 7)]
+    stage.journal.close()
+
+
+def test_a_journal_beyond_its_budget_is_thinned_and_the_agent_hears_all_of_it(tmp_path):
+    stage = Stage(tmp_path)
+    log = stage.log("track")
+    for n in range(20):
+        fixes = [TrackFix(None, n * 60_000 + s * 1_000, 27.0 + s / 9_000, 111.0) for s in range(60)]
+        track = Track(up_ms=n, t0_ms=None, up0_ms=fixes[0].up_ms, **HEAD, **columns(fixes))
+        stage.perform([ef.CloseSegment(track)])
+    stage.perform([ef.Sync()])
+    tight = Performer(
+        "car-1",
+        stage.journal,
+        stage.panel,
+        stage.link,
+        SIGNER,
+        [].append,
+        stage.leave,
+        declared,
+        limits=Limits(1, 0),
+    )
+    head = declared(Lost("track", log, 1, 1, None))
+    declaration, *tracks, shortened, made = tight.perform([ef.MakeRoom(head)])
+    assert (declaration.stream, declaration.record.last) == ("event", 16)
+    assert [one.seq for one in tracks] == list(range(21, 21 + len(tracks)))
+    assert shortened == ev.Shortened("track", log, 17)
+    assert made == ev.RoomMade("thinned", more=True)
+    stage.journal.close()
+
+
+def test_what_is_pruned_the_agent_hears(tmp_path):
+    stage = Stage(tmp_path)
+    log = stage.log()
+    for n in range(5):
+        stage.journal.append("event", b'{"n":%d}' % n)
+    stage.perform([ef.Acknowledge("event", log, 4, "s")])
+    assert stage.perform([ef.Prune(1_000, 0.0)]) == [ev.Shortened("event", log, 4)]
+    assert stage.perform([ef.Prune(2_000, 0.0)]) == []
     stage.journal.close()

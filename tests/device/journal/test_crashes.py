@@ -95,6 +95,41 @@ class TestAtAPoint:
         assert journal.open_fixes() == []
 
 
+SEALING = """
+import os, signal, sys
+from pathlib import Path
+from device.journal.journal import Journal
+
+def reached(point):
+    if point == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+journal = Journal.open(Path(sys.argv[1]), reached=reached)
+log = journal.logs("event")[-1].log
+journal._run(f"UPDATE \\"doc:event:{log}\\" SET body = '{{' WHERE doc_id = 3")
+journal.seal_rotten("event", log, 3, b'{"dropped":3}')
+"""
+
+
+class TestSealing:
+    @pytest.mark.parametrize("point", ["before_fsync", "after_fsync"])
+    def test_a_rotten_row_is_declared_and_out_of_the_way_or_neither(self, shelf, child, point):
+        shelf.fill(events=5, tracks=0)
+        process = child(SEALING, shelf.path, f"journal.seal.{point}")
+        process.stdout.read()
+        assert process.wait(30) == -signal.SIGKILL
+        journal = shelf.open()
+        rotten = []
+        told = [(log, raw) for log, _, _, raw in journal.iterate("event", rotten)]
+        begun = journal.logs("event")[-1]
+        if point == "before_fsync":
+            assert ([row.seq for row in rotten], len(told)) == ([3], 4)
+            assert len(journal.logs("event")) == 1
+        else:
+            assert (rotten, told[-1]) == ([], (begun.log, b'{"dropped":3}'))
+            assert [one.sealed for one in journal.logs("event")] == [True, False]
+
+
 class TestAtAnyMoment:
     @pytest.mark.parametrize("seed", range(20))
     def test_everything_told_of_is_there_in_chain(self, shelf, child, seed):

@@ -469,8 +469,12 @@ class TestRotten:
         journal = shelf.open()
         expected = journal.chain_at("event", journal.logs("event")[-1].log, 5)
         log = self.spoil(journal, 5, sql)
-        assert journal.seal_rotten("event", log, 5) == (5, 5, expected)
+        assert journal.chain_at("event", log, 5) == expected
+        entry, begun = journal.seal_rotten("event", log, 5, b'{"dropped":5}')
+        assert (entry.log, entry.seq, begun) == (begun, 1, journal.logs("event")[-1].log)
+        assert [one.sealed for one in journal.logs("event")] == [True, False]
         assert journal.read("event", log, 5, **ALL).first == 6
+        assert journal.read("event", begun, 1, **ALL).raws == (b'{"dropped":5}',)
         (kept,) = journal._run('SELECT body FROM "doc:rotten"').fetchall()
         assert f'"log":"{log}","seq":5' in kept[0]
 
@@ -480,9 +484,13 @@ class TestRotten:
         head = journal.logs("event")[-1].h
         for seq in (5, 6, 9):
             log = self.spoil(journal, seq, "'{'")
-        assert journal.seal_rotten("event", log, 5) == (5, 5, None)
-        assert journal.seal_rotten("event", log, 6)[2] == journal.read("event", log, 7, **ONE).prev
-        assert journal.seal_rotten("event", log, 9) == (9, 9, head)
+        assert journal.chain_at("event", log, 5) is None
+        assert journal.chain_at("event", log, 6) == journal.read("event", log, 7, **ONE).prev
+        assert journal.chain_at("event", log, 9) == head
+        sealed = [journal.seal_rotten("event", log, seq, b"{}") for seq in (5, 6, 9)]
+        (other,) = {entry.log for entry, _ in sealed}
+        assert [begun for _, begun in sealed] == [other, None, None]
+        assert journal.chain_at("event", log, 9) == head
 
     def test_the_chain_is_never_vouched_for_by_a_rotten_row(self, shelf):
         shelf.fill(events=9, tracks=0)
