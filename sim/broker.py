@@ -55,8 +55,13 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 
 
-class _Running:
-    """A broker's process on 127.0.0.1, which can be cut off and brought back; it listens on `port`."""
+class AnyBroker:
+    """A broker's process on 127.0.0.1, which can be cut off and brought back; units reach it at `port`.
+
+    `kind` says which broker it is.
+    """
+
+    kind = "mosquitto"
 
     def __init__(self, command: list[str], port: int, log: Path) -> None:
         self.port = port
@@ -90,7 +95,7 @@ class _Running:
     stop = cut
 
 
-class Broker(_Running):
+class Broker(AnyBroker):
     """A broker in clear. `kind` says which one it is."""
 
     def __init__(self, folder: Path, port: int | None = None, embedded: bool = False) -> None:
@@ -106,7 +111,7 @@ class Broker(_Running):
         super().__init__(command, port, folder / "broker.log")
 
 
-class SiteBroker(_Running):
+class SiteBroker(AnyBroker):
     """The mosquitto of the site whose configuration is `gateway_toml`, as `broker config` sets it up.
 
     It runs as the user at work, whose temporary folders nobody else may enter. Needs mosquitto.

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from gateway.lookup import UnitRow, Wanted, found_records, unit_rows
 from gateway.store.open import Store, open_store
-from sim.broker import Broker, free_port
+from sim.broker import AnyBroker, Broker, SiteBroker, free_port, free_ports
 from sim.keys import CityKeys
 from sim.program import Program
 
@@ -26,10 +26,18 @@ class Listening(Protocol):
 class Unit:
     """One unit's process and files. `parts` are the TOML sections of its simulated parts.
 
-    Its papers are still to be laid into `identity` (`CityKeys.enrol`).
+    `tls`: whether `broker` is spoken to over TLS. Its papers are still to be laid into `identity` (`CityKeys.enrol`).
     """
 
-    def __init__(self, name: str, role: str, folder: Path, broker: Listening, parts: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        role: str,
+        folder: Path,
+        broker: Listening,
+        parts: str,
+        tls: bool = False,
+    ) -> None:
         self.name = name
         self.folder = folder / name
         self.folder.mkdir()
@@ -39,7 +47,7 @@ class Unit:
         self.trace.touch()
         self.config.write_text(
             f'[unit]\nid = "{name}"\nrole = "{role}"\n'
-            f'[[broker]]\nhost = "127.0.0.1"\nport = {broker.port}\ntls = false\n'
+            f'[[broker]]\nhost = "127.0.0.1"\nport = {broker.port}\ntls = {str(tls).lower()}\n'
             '[journal]\npath = "journal.db"\n'
             f'[panel]\nkind = "sim"\ntrace = "trace.jsonl"\n{parts}',
             "utf-8",
@@ -49,26 +57,44 @@ class Unit:
 
 
 class City:
-    """Everything but the units; `folder` must be empty. Use `with`: all processes end with it."""
+    """Everything but the units; `folder` must be empty. Use `with`: all processes end with it.
 
-    def __init__(self, folder: Path, embedded_broker: bool = False) -> None:
-        self.folder = folder
+    `tls`: the broker is a mosquitto as a site has it, over TLS and by certificate; else one in clear.
+    """
+
+    def __init__(self, folder: Path, embedded_broker: bool = False, tls: bool = False) -> None:
+        self.folder, self.tls = folder, tls
         self.keys = CityKeys(folder / "keys")
-        self.broker = Broker(folder, embedded=embedded_broker)
         self.platform_port = free_port()
         self.events = folder / "platform.jsonl"
         self.gateway_toml = folder / "gateway.toml"
-        self.gateway_toml.write_text(
-            f'[[broker]]\nhost = "127.0.0.1"\nport = {self.broker.port}\ntls = false\n'
-            '[store]\nurl = "sqlite:///store.db"\n'
-            f'[[sink]]\nkind = "cloudevents"\nurl = "http://127.0.0.1:{self.platform_port}/events"\n',
-            "utf-8",
-        )
+        self.broker = self._site_broker() if tls else self._plain_broker(embedded_broker)
         self.gateway = Program(self._gateway("run"), folder / "gateway.log")
         platform = ["--port", str(self.platform_port), "--store", str(self.events)]
         self.platform = Program(["sim", "platform", *platform], folder / "platform.log")
         self.units: list[Unit] = []
         self._store: Store | None = None
+
+    def _plain_broker(self, embedded: bool) -> AnyBroker:
+        broker = Broker(self.folder, embedded=embedded)
+        self._write_toml(f"port = {broker.port}\ntls = false\n")
+        return broker
+
+    def _site_broker(self) -> AnyBroker:
+        units = free_ports(3)
+        self._write_toml(
+            f"port = {units + 2}\n[mosquitto]\nunits_port = {units}\n"
+            f"enrol_port = {units + 1}\ngateway_port = {units + 2}\n"
+        )
+        return SiteBroker(self.gateway_toml)
+
+    def _write_toml(self, broker: str) -> None:
+        self.gateway_toml.write_text(
+            f'[[broker]]\nhost = "127.0.0.1"\n{broker}'
+            '[store]\nurl = "sqlite:///store.db"\n'
+            f'[[sink]]\nkind = "cloudevents"\nurl = "http://127.0.0.1:{self.platform_port}/events"\n',
+            "utf-8",
+        )
 
     def _gateway(self, *words: str) -> list[str]:
         return ["gateway", *words, "--config", str(self.gateway_toml)]
@@ -99,7 +125,7 @@ class City:
 
     def add(self, name: str, role: str, parts: str = "") -> Unit:
         """A unit more; it is not started yet."""
-        unit = Unit(name, role, self.folder, self.broker, parts)
+        unit = Unit(name, role, self.folder, self.broker, parts, self.tls)
         self.keys.enrol(name, unit.identity)
         self.units.append(unit)
         return unit

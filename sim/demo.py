@@ -20,6 +20,7 @@ from hardware.gps.synthetic import drive
 from hardware.gps.twin import GpsTwin
 from hardware.pn532.twin import Pn532Twin
 from sim import tally
+from sim.broker import find_mosquitto
 from sim.city import City, Unit, wait_for
 from sim.show import Show
 from sim.tapper import Tapper, badge
@@ -149,7 +150,7 @@ class Demo:
 
     def __init__(self, folder: Path, streams: list[bytes], show: Show) -> None:
         self._show = show
-        self._city = City(folder)
+        self._city = City(folder, tls=find_mosquitto() is not None)
         self._vehicles = [
             Vehicle(self._city, f"v-03-{n}", stream) for n, stream in enumerate(streams, 1)
         ]
@@ -176,10 +177,11 @@ class Demo:
     # Start
 
     def _start(self) -> None:
+        how = " (TLS)" if self._city.tls else ""
         self._show.say(
             Words(
-                f"启动：{self._city.broker.kind}、网关（run、ingest、forward）、平台、4 个单元",
-                f"starting {self._city.broker.kind}, the gateway (run, ingest, forward), "
+                f"启动：{self._city.broker.kind}{how}、网关（run、ingest、forward）、平台、4 个单元",
+                f"starting {self._city.broker.kind}{how}, the gateway (run, ingest, forward), "
                 "the platform, four units",
             )
         )

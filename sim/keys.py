@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from device.papers import Papers, lay
-from gateway.fleet.certificates import LOCAL, certify, new_issuer
+from gateway.fleet.certificates import LOCAL, certify, new_issuer, revocation_list
 from gateway.fleet.folder import KeyFolder, Private
 from gateway.ingest.registry import keep
 from gateway.store.open import Store
@@ -31,6 +31,7 @@ class CityKeys:
         self.folder = KeyFolder(folder)
         self.folder.put_key("ca", self._issuer.key)
         self.folder.put_certificate("ca", self._issuer.certificate)
+        self.folder.put_revocations(revocation_list(self._issuer, (), 1))
         curve = ec.SECP256R1()
         self._put("broker", "broker", ec.generate_private_key(curve), "serve", LOCAL)
         self._put("gateway", GATEWAY, ec.generate_private_key(curve), "log-in")
