@@ -215,16 +215,13 @@ def units(args: argparse.Namespace) -> int:
 
 def config_push(args: argparse.Namespace) -> int:
     """Keeps a new version; ingest publishes it within a second or two."""
-    from gateway.unit_config import push, read_cards, read_unit_file
-    from gateway.unit_keys import with_card_keys
+    from gateway.unit_config import push, read_unit_file
+    from gateway.unit_keys import site_keys
     from wire.duties import duty_table
 
     with opened(args) as (config, store):
         wanted = read_unit_file(args.file, config.zone(), duty_table(config.duty))
-        wanted, sealed = with_card_keys(
-            store, args.unit, wanted, read_cards(args.file), config.cards
-        )
-        version = push(store, args.unit, wanted, sealed)
+        version = push(store, args.unit, wanted, site_keys(config.cards))
     if args.json:
         return print_rows(args, [{"unit": args.unit, "version": version}])
     said = Words(
@@ -245,17 +242,13 @@ def unit_key_set(args: argparse.Namespace) -> int:
 
 
 def config_show(args: argparse.Namespace) -> int:
-    """Prints the newest version, and which one the unit says it uses; for people, what the seal holds."""
+    """Prints the newest version, and which one the unit says it uses."""
     from gateway.lookup import unit_rows
-    from gateway.show import sealed_words
     from gateway.unit_config import newest
-    from gateway.unit_keys import seal_of, unit_key
 
     with opened(args) as (_, store):
         message = newest(store, args.unit)
         used = {row.unit: row.config for row in unit_rows(store, 0)}.get(args.unit)
-        sealed = seal_of(store, args.unit, message.version) if message else None
-        present = unit_key(store, args.unit)
     if message is None:
         raise Fault(
             f"还没有给 {args.unit} 发布过配置；用 config push 发布",
@@ -264,8 +257,5 @@ def config_show(args: argparse.Namespace) -> int:
     row = {"unit": args.unit, "version": message.version, "in_use": used, "config": message.config}
     if args.json:
         return print_rows(args, [row])
-    shown = msgspec.to_builtins(row)
-    if message.config.card_keys is not None:
-        shown["config"]["card_keys"] = sealed_words(sealed, present).say(args.language)
-    print(json.dumps(shown, indent=2, ensure_ascii=False))
+    print(json.dumps(msgspec.to_builtins(row), indent=2, ensure_ascii=False))
     return 0

@@ -9,7 +9,6 @@ from msgspec import Raw
 
 from gateway.forward.events import rfc3339
 from gateway.lookup import UnitRow
-from gateway.unit_keys import SealedKeys
 from wire.batch import decode_record
 from wire.duties import DutyKind
 from wire.live import Health, ModemHealth
@@ -26,26 +25,6 @@ SILENT_S = 60
 def utc(at_s: float, zone: ZoneInfo) -> str:
     """A moment in the site's zone, with its offset."""
     return datetime.fromtimestamp(at_s, zone).isoformat(sep=" ", timespec="seconds")
-
-
-def sealed_words(sealed: SealedKeys | None, present: str | None) -> Words:
-    """What the sealed text of card keys is; `present`: the unit's public key now, None where none is set.
-
-    `sealed` None: it was pushed by a version that did not note it.
-    """
-    if sealed is None:
-        return Words("密封的卡密钥（未记下内容）", "card keys, sealed (of which, was not noted)")
-    key = sealed.public[:KEY_ID]
-    zh, en = (
-        f"{sealed.cards} 张卡的密钥，密封给 {key}",
-        f"keys of {sealed.cards} card(s), sealed to {key}",
-    )
-    if sealed.public == present:
-        return Words(zh, en)
-    return Words(
-        f"{zh}，不是该单元现用的公钥；请重新发布",
-        f"{en}, which is not the unit's key now: push again",
-    )
 
 
 def unit_line(row: UnitRow, language: Language) -> str:

@@ -1,5 +1,6 @@
 """A unit's desired configuration: read from TOML, checked, numbered, kept; ingest publishes it."""
 
+import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -7,34 +8,27 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from gateway.roster import RosterBadge, RosterDuty, Wanted, WantedMessage, for_unit
 from gateway.store.open import Store
-from gateway.store.schema import configs, seals
-from gateway.unit_keys import SealedKeys
+from gateway.store.schema import configs
 from wire import codec, topics
 from wire.batch import BadPayload
+from wire.cards.keyfile import SiteKeys
 from wire.cards.ring import Card
 from wire.duties import DutyKind, duty_table
 from wire.limits import Name, Uid
-from wire.orders import (
-    PHOTO_ON,
-    Badge,
-    ConfigMessage,
-    DutyCard,
-    LeastProof,
-    PhotoOn,
-    Place,
-    Sampling,
-    UnitConfig,
-)
+from wire.orders import PHOTO_ON, ConfigMessage, LeastProof, PhotoOn, Place, Sampling
+from wire.seal import KEY_BYTES, public_of
 from wire.toml import convert, read_toml
 from wire.words import Fault
 
 
 class BadgeEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[[badge]]`: a time without an offset is the site's; the rest as in `wire.orders.Badge`."""
+    """`[[badge]]`: a time without an offset is the site's; the rest as in `gateway.roster.RosterBadge`."""
 
     uid: Uid
     person: Name
@@ -54,11 +48,11 @@ class PlaceEntry(Place, frozen=True, forbid_unknown_fields=True):
 
 
 PLAIN = ("repeat_s", "duty_window_s", "welfare_warn_s", "keep_days")
-"""What the file says in the same words as `UnitConfig`."""
+"""What the file says in the same words as `Wanted`."""
 
 
 class UnitFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """The file that `config push` takes; the defaults and bounds are those of `UnitConfig`."""
+    """The file that `config push` takes; the defaults and bounds are those of `Wanted`."""
 
     checkpoint: Name | None = None
     least_proof: LeastProof = "uid"
@@ -68,27 +62,27 @@ class UnitFile(Struct, frozen=True, forbid_unknown_fields=True):
     keep_days: float = 7.0
     badge: list[BadgeEntry] = []
     place: list[PlaceEntry] = []
-    duty: list[DutyCard] = []
+    duty: list[RosterDuty] = []
     sampling: Sampling = Sampling()
     photo_on: tuple[PhotoOn, ...] = PHOTO_ON
 
 
 def read_unit_file(
     path: Path, zone: ZoneInfo, duties: Mapping[str, DutyKind] | None = None
-) -> UnitConfig:
+) -> Wanted:
     """Reads and checks `path`. Raises `Fault`, naming what is wrong and where.
 
     `duties`: those that the site knows (`wire.duties.duty_table`); None: ours.
     """
     file = read_toml(path, UnitFile)
     plain = {"place": file.checkpoint, **{name: getattr(file, name) for name in PLAIN}}
-    convert(plain, UnitConfig, str(path))
+    convert(plain, Wanted, str(path))
     _once(path, "[[badge]] uid", [badge.uid for badge in file.badge])
     _once(path, "[[duty]] uid", [duty.uid for duty in file.duty])
     _once(path, "[[place]] id", [place.id for place in file.place])
     _known_place(path, file)
     _known_duties(path, file, duties or duty_table())
-    return UnitConfig(
+    return Wanted(
         **plain,
         badges=[_badge(path, badge, zone) for badge in file.badge],
         least_proof=_least_proof(file),
@@ -100,11 +94,6 @@ def read_unit_file(
         sampling=file.sampling,
         photo_on=file.photo_on,
     )
-
-
-def read_cards(path: Path) -> list[tuple[str, Card]]:
-    """What each badge in `path` is made of. Raises `Fault`."""
-    return [(badge.uid, badge.card) for badge in read_toml(path, UnitFile).badge]
 
 
 def _least_proof(file: UnitFile) -> LeastProof:
@@ -147,14 +136,14 @@ def _known_place(path: Path, file: UnitFile) -> None:
         )
 
 
-def _badge(path: Path, entry: BadgeEntry, zone: ZoneInfo) -> Badge:
+def _badge(path: Path, entry: BadgeEntry, zone: ZoneInfo) -> RosterBadge:
     begin_ms, end_ms = _utc_ms(entry.valid_from, zone), _utc_ms(entry.valid_to, zone)
     if begin_ms is not None and end_ms is not None and begin_ms >= end_ms:
         raise Fault(
             f"{path}：[[badge]] {entry.uid} 的 valid_to 不晚于 valid_from；请改正",
             f"{path}: [[badge]] {entry.uid}: valid_to is not after valid_from; mend it",
         )
-    return Badge(
+    return RosterBadge(
         entry.uid,
         entry.person,
         entry.role,
@@ -163,6 +152,7 @@ def _badge(path: Path, entry: BadgeEntry, zone: ZoneInfo) -> Badge:
         entry.revoked,
         entry.duress,
         entry.welfare_s,
+        entry.card,
     )
 
 
@@ -173,45 +163,44 @@ def _utc_ms(moment: datetime | None, zone: ZoneInfo) -> int | None:
     return int(aware.timestamp() * 1000)
 
 
-def push(store: Store, unit: str, config: UnitConfig, sealed: SealedKeys | None = None) -> int:
-    """Keeps `config` as the newest of `unit`, and what is `sealed` in it; returns its version.
+def push(store: Store, unit: str, wanted: Wanted, site: SiteKeys | None = None) -> int:
+    """Keeps `wanted` as the newest of `unit`; returns its version. It is sealed and signed when it goes out.
 
-    It is signed when it goes out.
-
-    Raises `Fault` for no unit's name, and for what a unit would not take.
+    `site`: the site's card keys. Raises `Fault` for no unit's name, and for what a unit would not take.
     """
     if not topics.is_unit(unit):
         raise Fault(
             f"{unit!r} 不是单元名；应为 1–32 个 a-z、0-9 或 -，且不是 gw",
             f"{unit!r} is no unit's name: 1 to 32 of a-z, 0-9 and -, and not gw",
         )
+    _check_as_told(unit, wanted, site)
     with store.writing() as connection:
         query = sa.select(sa.func.max(configs.c.version)).where(configs.c.unit == unit)
         version = (connection.execute(query).scalar() or 0) + 1
-        body = codec.encode(ConfigMessage(1, unit, version, config))
-        _readable(unit, body)
+        body = msgspec.json.encode(WantedMessage(1, unit, version, wanted))
         now_ms = time.time_ns() // 1_000_000
         row = {"unit": unit, "version": version, "body": body}
         connection.execute(configs.insert().values(**row, pushed_ms=now_ms))
-        if sealed:
-            told = {"cards": sealed.cards, "public": sealed.public}
-            connection.execute(seals.insert().values(unit=unit, version=version, **told))
     return version
 
 
-def _readable(unit: str, body: bytes) -> None:
+def _check_as_told(unit: str, wanted: Wanted, site: SiteKeys | None) -> None:
+    """Seals it to a key that nobody has: what is wrong shows now, and not when it is to go out."""
+    anybody = public_of(secrets.token_bytes(KEY_BYTES))
+    told = ConfigMessage(1, unit, 2**53, for_unit(wanted, unit, anybody, site))
     try:
-        codec.decode(body, ConfigMessage)
-    except BadPayload as exc:
+        codec.decode(codec.encode(told), ConfigMessage)
+        msgspec.convert(msgspec.to_builtins(wanted), Wanted)
+    except (BadPayload, msgspec.ValidationError) as exc:
         raise Fault(
             f"单元 {unit} 会拒收这份配置：{exc}；请改正后再发布",
             f"unit {unit} would refuse this configuration: {exc}; mend it and push again",
         ) from exc
 
 
-def newest(store: Store, unit: str) -> ConfigMessage | None:
+def newest(store: Store, unit: str) -> WantedMessage | None:
     """What is wanted of `unit`; None where nothing was pushed yet."""
     query = sa.select(configs.c.body).where(configs.c.unit == unit)
     with store.reading() as connection:
         body = connection.execute(query.order_by(configs.c.version.desc())).scalar()
-    return None if body is None else codec.decode(body, ConfigMessage)
+    return None if body is None else msgspec.json.decode(body, type=WantedMessage)

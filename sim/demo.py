@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.roster import RosterBadge, Wanted
 from gateway.unit_config import push
 from hardware.gps.epoch import FLOOR_UTC_MS, EpochAssembler
 from hardware.gps.nmea import Sentence, Splitter
@@ -24,7 +25,7 @@ from sim.broker import find_mosquitto
 from sim.city import City, Unit, wait_for
 from sim.show import Show
 from sim.tapper import Tapper, badge
-from wire.orders import Badge, Place, Sampling, UnitConfig
+from wire.orders import Place, Sampling
 from wire.words import Fault, Language, Words
 
 AROUND_S = 10.0
@@ -197,8 +198,8 @@ class Demo:
 
     def _configure(self, unit: Unit) -> None:
         place = Place(unit.name, unit.name, 27.2418, 111.4725)
-        known = [Badge(badge(n), f"p-{n:05d}") for n in range(ROSTER) if n % 10]
-        config = UnitConfig(place=unit.name, badges=known, places=[place], sampling=EVERY_FIX)
+        known = [RosterBadge(badge(n), f"p-{n:05d}") for n in range(ROSTER) if n % 10]
+        config = Wanted(place=unit.name, badges=known, places=[place], sampling=EVERY_FIX)
         push(self._city.store, unit.name, config)
 
     def _all_ready(self) -> bool:

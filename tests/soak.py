@@ -44,11 +44,12 @@ from hardware.pn532.twin import Pn532Twin
 from hardware.pty import SerialLine
 from sim.broker import Broker
 from sim.tapper import badge
+from tests import roster
 from tests.keys import Site
 from wire import chain, codec, topics
 from wire.batch import decode_batch, decode_record
 from wire.live import Hello, State, WorkerState
-from wire.orders import Ack, Badge, ConfigMessage, PhotoAck, UnitConfig
+from wire.orders import Ack, ConfigMessage, PhotoAck, UnitConfig
 from wire.records import Checkin, Crew
 
 PACE = 60
@@ -193,7 +194,7 @@ class Unit:
         }
 
     def _give_roster(self):
-        badges = [Badge(badge(number), f"p{number % 9}") for number in range(ROSTER)]
+        badges = [roster.badge(badge(number), f"p{number % 9}") for number in range(ROSTER)]
         message = ConfigMessage(
             1, self.name, 1, UnitConfig(place="gate", repeat_s=300, badges=badges)
         )

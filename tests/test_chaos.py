@@ -19,6 +19,7 @@ import pytest
 
 from device.journal.inspect import verify
 from device.journal.journal import Journal
+from gateway.roster import Wanted
 from gateway.unit_config import push
 from hardware.gps.synthetic import drive
 from sim import tally
@@ -26,7 +27,6 @@ from sim.city import City, Unit, wait_for
 from sim.demo import EVERY_FIX, Checkpoint, Vehicle
 from sim.program import Program
 from sim.tally import UnitTally
-from wire.orders import UnitConfig
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
@@ -376,7 +376,7 @@ def test_kills_by_chance(
     box, gate = checkpoint("cp-1"), checkpoint("cp-2")
     units = [box.unit, gate.unit, car.unit]
     for unit in units:
-        push(city.store, unit.name, UnitConfig(sampling=EVERY_FIX))
+        push(city.store, unit.name, Wanted(sampling=EVERY_FIX))
     programs = {name: worker(name) for name in ("ingest", "forward")}
     programs |= {unit.name: unit.program for unit in units}
     for program in programs.values():

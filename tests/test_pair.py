@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from device.journal.journal import Journal
 from gateway.forward.events import rfc3339
 from gateway.keys import GatewayKeys
+from gateway.roster import RosterBadge, Wanted
 from gateway.store.open import open_store
 from gateway.unit_config import newest, push
 from hardware.gps.synthetic import drive
@@ -32,7 +33,7 @@ from sim.tally import UnitTally
 from sim.tapper import BUZZER, Tap
 from wire import codec, topics
 from wire.batch import decode_record
-from wire.orders import Badge, Place, UnitConfig
+from wire.orders import Place
 from wire.records import Track
 from wire.track import TrackFix, unfold
 
@@ -42,10 +43,10 @@ WAIT_S = 90.0
 BEEP_S = 30.0
 OFFICER = "04c0ffee000001"
 OTHER = "04c0ffee000002"
-EAST = UnitConfig(
+EAST = Wanted(
     place="east-gate",
     repeat_s=60.0,
-    badges=[Badge(OFFICER, "p-10233")],
+    badges=[RosterBadge(OFFICER, "p-10233")],
     places=[Place("east-gate", "东门", 27.2418, 111.4725)],
 )
 
@@ -230,7 +231,7 @@ class TestConfiguration:
     ) -> None:
         push(city.store, "cp-1", EAST)
         first = newest(city.store, "cp-1")
-        wider = msgspec.structs.replace(EAST, badges=[*EAST.badges, Badge(OTHER, "p-2")])
+        wider = msgspec.structs.replace(EAST, badges=[*EAST.badges, RosterBadge(OTHER, "p-2")])
         push(city.store, "cp-1", wider)
         at = checkpoint("cp-1")
         at.unit.program.start()
@@ -544,7 +545,7 @@ def vehicle(city: City) -> Iterator[Vehicle]:
     """A vehicle that keeps every fix; it stands still until its `twin` is started."""
     stream = b"".join(drive(time.time_ns() // 1_000_000, 600, seed=3))
     made = Vehicle(city, "v-1", stream)
-    push(city.store, "v-1", UnitConfig(sampling=EVERY_FIX))
+    push(city.store, "v-1", Wanted(sampling=EVERY_FIX))
     made.unit.program.start()
     assert wait_for(lambda: uses(city, made.unit, 1), WAIT_S)
     yield made

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from gateway.roster import Wanted
 from gateway.unit_config import push
 from hardware.camera.twin import Control
 from sim.city import City, wait_for
 from sim.demo import Checkpoint
 from sim.tally import UnitTally
-from wire.orders import UnitConfig
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -145,7 +145,7 @@ def camera_alarms(city: City) -> list[str]:
 def test_what_is_photographed_is_the_citys_to_say(
     city: City, checkpoint: Make, settled: Settle
 ) -> None:
-    push(city.store, "cp-1", UnitConfig(photo_on=("sos",)))
+    push(city.store, "cp-1", Wanted(photo_on=("sos",)))
     at = checkpoint("cp-1")
     with_camera(at)
     at.unit.program.start()

@@ -71,6 +71,9 @@ CertText = Annotated[str, Meta(max_length=2732, pattern=r"^[A-Za-z0-9+/]+={0,2}"
 Uid = Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){4,10}" + END)]
 """A card's UID in lower-case hex: 4, 7 or 10 bytes."""
 
+CardDigest = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}" + END)]
+"""A card as a unit's roster names it: see `wire.cards.digest`."""
+
 Lat = Annotated[float, Meta(ge=-90, le=90)]
 Lon = Annotated[float, Meta(ge=-180, le=180)]
 Metres = Annotated[float, Meta(ge=0, le=1e7)]

@@ -4,7 +4,20 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from wire.limits import END, AtMs, BranchId, CertText, Count, Digest, Lat, Lon, Name, Seq, Text, Uid
+from wire.limits import (
+    END,
+    AtMs,
+    BranchId,
+    CardDigest,
+    CertText,
+    Count,
+    Digest,
+    Lat,
+    Lon,
+    Name,
+    Seq,
+    Text,
+)
 
 Signature = Annotated[str, Meta(max_length=128)]
 
@@ -53,11 +66,12 @@ class PhotoAck(Struct, frozen=True, omit_defaults=True):
 class Badge(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A card of the roster: `valid_from_ms`/`valid_to_ms` in UTC, None for open; `revoked` is refused.
 
+    `card`: its keyed digest, by the key that came sealed (`KeyRing.roster`).
     `duress`: accepted like any other, and a silent alarm. `welfare_s`: its bearer is alone, and must be
     heard of within this time (None: no watch).
     """
 
-    uid: Uid
+    card: CardDigest
     person: Name
     role: Name = "officer"
     valid_from_ms: AtMs | None = None
@@ -79,9 +93,9 @@ class Place(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
 
 
 class DutyCard(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A tag that stands for a duty, tapped after a badge."""
+    """A tag that stands for a duty, tapped after a badge; `card` as in `Badge`."""
 
-    uid: Uid
+    card: CardDigest
     duty: Name
 
 
@@ -99,6 +113,8 @@ class Sampling(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     corner_deg: Annotated[float, Meta(ge=1, le=180)] = 20.0
 
 
+MAX_BADGES, MAX_PLACES, MAX_DUTIES = 5_000, 5_000, 200
+
 PhotoOn = Literal["checkin", "order", "sos"]
 PHOTO_ON: tuple[PhotoOn, ...] = ("checkin", "order", "sos")
 
@@ -109,27 +125,34 @@ LeastProof = Literal["uid", "sun", "ev2"]
 LEAST: tuple[LeastProof, ...] = ("uid", "sun", "ev2")
 
 
-class UnitConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What the city wants of one unit; the whole of it, never a part.
+class UnitRules(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """How one unit is to work, but for its cards.
 
     `place`: where a checkpoint stands. `repeat_s`: the same badge again within this is one check-in.
     `welfare_warn_s`: how long the box warns a lone person before it raises the alarm.
     `photo_on`: what a unit with a camera takes a photo of. `least_proof`: what a badge must prove here.
-    `card_keys`: `wire.cards.ring.KeyRing`, sealed to this unit's own key (`wire.seal`); None: it needs none.
     """
 
     place: Name | None = None
     least_proof: LeastProof = "uid"
-    card_keys: Annotated[str, Meta(max_length=400_000)] | None = None
     repeat_s: Annotated[float, Meta(ge=0, le=3600)] = 10.0
     duty_window_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
     welfare_warn_s: Annotated[float, Meta(ge=5, le=3600)] = 60.0
     keep_days: Annotated[float, Meta(ge=0, le=3650)] = 7.0
-    badges: Annotated[list[Badge], Meta(max_length=5000)] = []
-    places: Annotated[list[Place], Meta(max_length=5000)] = []
-    duties: Annotated[list[DutyCard], Meta(max_length=200)] = []
+    places: Annotated[list[Place], Meta(max_length=MAX_PLACES)] = []
     sampling: Sampling = Sampling()
     photo_on: Annotated[tuple[PhotoOn, ...], Meta(max_length=8)] = PHOTO_ON
+
+
+class UnitConfig(UnitRules, frozen=True, kw_only=True):
+    """What the city wants of one unit; the whole of it, never a part.
+
+    `card_keys`: `wire.cards.ring.KeyRing`, sealed to this unit's own key (`wire.seal`); None: it has no cards.
+    """
+
+    card_keys: Annotated[str, Meta(max_length=400_000)] | None = None
+    badges: Annotated[list[Badge], Meta(max_length=MAX_BADGES)] = []
+    duties: Annotated[list[DutyCard], Meta(max_length=MAX_DUTIES)] = []
 
 
 class ConfigMessage(Struct, frozen=True, omit_defaults=True):

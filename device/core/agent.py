@@ -26,6 +26,7 @@ from device.core.power import Power
 from device.core.proofs import Proofs
 from device.core.renewal import Renewal
 from device.core.room import Room
+from device.core.roster import Roster
 from device.core.rounds import Rounds
 from device.core.scribe import Scribe
 from device.core.station import Identity, Lost, Means, Memory
@@ -58,16 +59,20 @@ class Agent:
         self._downlink = downlink = Downlink(
             identity.unit, scribe, picture, delivery, timekeeper, urgent, means
         )
-        emergency = Emergency(scribe, picture, urgent)
-        welfare = Welfare(identity.boot, scribe, picture, urgent)
+        self._proofs = proofs = Proofs(means.cards)
+        roster = Roster(proofs, picture)
+        emergency = Emergency(scribe, picture, urgent, roster)
+        welfare = Welfare(identity.boot, scribe, picture, urgent, roster)
         self._keeping = Keeping(clock, scribe, picture, delivery)
         verifier, token = means.verifier, self._token
         upload = Upload(identity.unit, verifier, clock, picture, delivery, token, economy)
         self._health = health = Health(means.budgets, clock, scribe, picture, economy)
-        duties = Duties(identity.boot, scribe)
-        self._proofs = proofs = Proofs(means.cards)
-        taps = Taps(identity, scribe, clock, picture, proofs, duties, lambda: not delivery.online)
+        duties = Duties(identity.boot, scribe, roster)
+        taps = Taps(
+            identity, scribe, clock, picture, roster, proofs, duties, lambda: not delivery.online
+        )
         self._desks: tuple[Desk, ...] = (
+            roster,
             Parts(scribe, picture),
             health,
             self._keeping,

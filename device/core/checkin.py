@@ -1,9 +1,6 @@
-"""Who may check in, and whether a tap is a new one: the roster and the repeat filter."""
-
-from msgspec import Struct
+"""Whether a tap is a new one, and how each verdict sounds."""
 
 from device.core.effects import Pattern
-from wire.orders import Badge, UnitConfig
 from wire.records import Result
 
 SOUNDS: dict[Result, Pattern] = {
@@ -15,36 +12,6 @@ SOUNDS: dict[Result, Pattern] = {
     "forged": "refused",
     "replayed": "refused",
 }
-
-
-class Verdict(Struct, frozen=True):
-    """What a badge is worth: `person` None where the roster does not know it."""
-
-    person: str | None
-    result: Result
-
-
-class Roster:
-    """The badges of one configuration. Without a configuration every badge is unknown."""
-
-    def __init__(self, config: UnitConfig | None) -> None:
-        self._badges: dict[str, Badge] = {b.uid: b for b in config.badges} if config else {}
-
-    def judge(self, uid: str, at_ms: int | None) -> Verdict:
-        """Judges a badge at UTC `at_ms`; None (no clock) passes it, and the gateway judges again."""
-        badge = self._badges.get(uid)
-        if badge is None:
-            return Verdict(None, "unknown")
-        if badge.revoked:
-            return Verdict(badge.person, "revoked")
-        return Verdict(badge.person, "accepted" if _valid(badge, at_ms) else "expired")
-
-
-def _valid(badge: Badge, at_ms: int | None) -> bool:
-    if at_ms is None:
-        return True
-    begun = badge.valid_from_ms is None or at_ms >= badge.valid_from_ms
-    return begun and (badge.valid_to_ms is None or at_ms < badge.valid_to_ms)
 
 
 class Repeats:

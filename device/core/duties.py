@@ -11,6 +11,7 @@ from device.core.desk import Desk, Handler
 from device.core.effects import Effect, Keep, Signal
 from device.core.events import CardShown, KeepFailed, Kept
 from device.core.moment import Now
+from device.core.roster import Roster
 from device.core.scribe import Scribe
 from device.core.station import Memory
 from wire.orders import UnitConfig
@@ -20,19 +21,15 @@ from wire.records import Checkin, Crew, Duty, Record, Ref
 class Duties(Desk):
     """Knows whom the next duty card is for: the badge accepted last."""
 
-    def __init__(self, boot: str, scribe: Scribe) -> None:
-        self._boot, self._scribe = boot, scribe
+    def __init__(self, boot: str, scribe: Scribe, roster: Roster) -> None:
+        self._boot, self._scribe, self._roster = boot, scribe, roster
         self._config = UnitConfig()
-        self._duty_of: dict[str, str] = {}
         self._kept: dict[str, Ref] = {}
         self._last: tuple[Ref, int] | None = None
         self._acts: dict[tuple[str, Ref], int] = {}
 
     def configure(self, config: UnitConfig) -> None:
-        """A badge stays a badge, whatever else its tag is enrolled as: nobody's presence is lost."""
-        badges = {badge.uid for badge in config.badges}
         self._config = config
-        self._duty_of = {d.uid: d.duty for d in config.duties if d.uid not in badges}
 
     def recall(self, memory: Memory) -> None:
         for ref, tap in memory.taps:
@@ -41,10 +38,6 @@ class Duties(Desk):
 
     def handlers(self) -> Mapping[type, Handler]:
         return {CardShown: self._shown, Kept: self._stands, KeepFailed: self._failed}
-
-    def stands_for_duty(self, uid: str) -> bool:
-        """Whether the tag `uid` is a duty card, and nobody's badge."""
-        return uid in self._duty_of
 
     def again(self, uid: str, up_ms: int) -> None:
         """The badge `uid` was shown again, for the check-in that stands: its window begins anew."""
@@ -65,7 +58,7 @@ class Duties(Desk):
 
     def _shown(self, card: CardShown, now: Now) -> list[Effect]:
         del now
-        duty = self._duty_of.get(card.uid)
+        duty = self._roster.duty(card.uid)
         if duty is None:
             return []
         ref = self._open(card.up_ms)

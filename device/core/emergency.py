@@ -14,6 +14,7 @@ from device.core.effects import Effect, Keep, Save, Signal
 from device.core.events import CardShown, Kept
 from device.core.moment import Now
 from device.core.picture import Picture
+from device.core.roster import Roster
 from device.core.scribe import Scribe
 from device.core.station import Memory
 from device.core.urgent import Urgent
@@ -36,12 +37,12 @@ class _Note(Struct, omit_defaults=True):
 class Emergency(Desk):
     """Raises distress, and hears from the gateway that it is known, or over."""
 
-    def __init__(self, scribe: Scribe, picture: Picture, urgent: Urgent) -> None:
-        self._scribe, self._picture, self._urgent = scribe, picture, urgent
+    def __init__(self, scribe: Scribe, picture: Picture, urgent: Urgent, roster: Roster) -> None:
+        self._scribe, self._picture = scribe, picture
+        self._urgent, self._roster = urgent, roster
         self._stands = _Note()
         self._heard = True
         self._sounded_ms = 0
-        self._duress: dict[str, str] = {}
         self._repeat_ms = 0.0
         self._tapped_ms: dict[str, int] = {}
 
@@ -49,7 +50,6 @@ class Emergency(Desk):
         return {CardShown: self._card, Kept: self._kept}
 
     def configure(self, config: UnitConfig) -> None:
-        self._duress = {badge.uid: badge.person for badge in config.badges if badge.duress}
         self._repeat_ms = config.repeat_s * 1000
 
     def recall(self, memory: Memory) -> None:
@@ -77,13 +77,15 @@ class Emergency(Desk):
 
     def _card(self, card: CardShown, now: Now) -> list[Effect]:
         del now
-        person = self._duress.get(card.uid)
+        badge = self._roster.badge(card.uid)
         tapped_ms = self._tapped_ms.get(card.uid)
-        if person is None or (tapped_ms is not None and card.up_ms - tapped_ms < self._repeat_ms):
+        if badge is None or not badge.duress:
+            return []
+        if tapped_ms is not None and card.up_ms - tapped_ms < self._repeat_ms:
             return []
         self._tapped_ms[card.uid] = card.up_ms
         alarm = self._scribe.write(
-            Alarm, card.up_ms, alarm="duress", what="duress card", person=person
+            Alarm, card.up_ms, alarm="duress", what="duress card", person=badge.person
         )
         self._stands.duress = alarm
         return self._raise(alarm)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from device.core.checkin import SOUNDS, Repeats, Roster, Verdict
+from device.core.checkin import SOUNDS, Repeats
 from device.core.clock import ClockKeeper
 from device.core.desk import Desk, Handler
 from device.core.duties import Duties
@@ -14,6 +14,7 @@ from device.core.events import CardShown, KeepFailed
 from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.proofs import Proofs, Proven
+from device.core.roster import Roster, Verdict
 from device.core.scribe import Scribe
 from device.core.station import Identity, Memory
 from wire.orders import UnitConfig
@@ -35,6 +36,7 @@ class Taps(Desk):
         scribe: Scribe,
         clock: ClockKeeper,
         picture: Picture,
+        roster: Roster,
         proofs: Proofs,
         duties: Duties,
         offline: Callable[[], bool],
@@ -43,13 +45,11 @@ class Taps(Desk):
         self._scribe, self._clock, self._picture = scribe, clock, picture
         self._proofs, self._duties, self._offline = proofs, duties, offline
         self._config = UnitConfig()
-        self._roster = Roster(None)
+        self._roster = roster
         self._repeats = Repeats()
 
     def configure(self, config: UnitConfig) -> None:
-        self._config, self._roster = config, Roster(config)
-        fault = self._proofs.configure(config)
-        self._picture.alarm("card keys", fault and f"card keys: {fault}")
+        self._config = config
 
     def handlers(self) -> Mapping[type, Handler]:
         return {CardShown: self._shown, KeepFailed: self._forget}
@@ -77,7 +77,7 @@ class Taps(Desk):
     def _shown(self, card: CardShown, now: Now) -> list[Effect]:
         """What a card leads to: record, sound, and nothing that could wait for anything."""
         del now
-        if self._duties.stands_for_duty(card.uid):
+        if self._roster.duty(card.uid):
             return []
         proven = self._proofs.judge(card)
         verdict = self._judge(card, proven)

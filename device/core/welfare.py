@@ -15,6 +15,7 @@ from device.core.effects import Effect, Keep, Save, Signal
 from device.core.events import CardShown, Kept
 from device.core.moment import Now
 from device.core.picture import Picture
+from device.core.roster import Roster
 from device.core.scribe import Scribe
 from device.core.station import Memory
 from device.core.urgent import Urgent
@@ -44,10 +45,11 @@ class _Note(Struct):
 class Welfare(Desk):
     """One watch at a time: that of the person who signed on last."""
 
-    def __init__(self, boot: str, scribe: Scribe, picture: Picture, urgent: Urgent) -> None:
-        self._boot, self._scribe = boot, scribe
+    def __init__(
+        self, boot: str, scribe: Scribe, picture: Picture, urgent: Urgent, roster: Roster
+    ) -> None:
+        self._boot, self._scribe, self._roster = boot, scribe, roster
         self._picture, self._urgent = picture, urgent
-        self._every_ms: dict[str, int] = {}
         self._warn_ms = 0.0
         self._warned_ms = 0
         self._watch: _Watch | None = None
@@ -56,8 +58,6 @@ class Welfare(Desk):
         return {CardShown: self._card, Kept: self._kept}
 
     def configure(self, config: UnitConfig) -> None:
-        lone = {b.uid: b.welfare_s for b in config.badges if b.welfare_s is not None}
-        self._every_ms = {uid: int(every_s * 1000) for uid, every_s in lone.items()}
         self._warn_ms = config.welfare_warn_s * 1000
 
     def recall(self, memory: Memory) -> None:
@@ -110,9 +110,10 @@ class Welfare(Desk):
             return []
         if isinstance(record, Crew) and record.action == "off":
             return self._signed_off(record.person)
-        every_ms = self._every_ms.get(record.badge or "")
-        if every_ms is None or record.person is None:
+        badge = self._roster.badge(record.badge) if record.badge else None
+        if badge is None or badge.welfare_s is None or record.person is None:
             return []
+        every_ms = int(badge.welfare_s * 1000)
         self._watch = _Watch(record.person, every_ms, self._boot, now.up_ms)
         return [self._note()]
 

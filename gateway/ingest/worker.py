@@ -22,13 +22,16 @@ from gateway.ingest.mqtt import BrokerLink
 from gateway.ingest.registry import Registry, keep
 from gateway.keys import GatewayKeys
 from gateway.orders import Desk
+from gateway.roster import for_unit
 from gateway.store.open import Store, fault
 from gateway.store.own_log import OwnLog
 from gateway.store.schema import configs
-from gateway.unit_keys import site_keys
+from gateway.unit_config import newest
+from gateway.unit_keys import site_keys, unit_key
 from wire import codec, topics
 from wire.live import WorkerState
 from wire.orders import ConfigMessage
+from wire.words import Fault
 
 IDLE_S = 0.2
 STATE_EVERY_MS = 30_000
@@ -48,6 +51,7 @@ class Worker:
         self._url = config.store.url
         self._keys = keys = GatewayKeys(Path(config.keys.folder))
         photos, cards = Path(config.photos.path), site_keys(config.cards)
+        self._cards, self._sealed_picc = cards, config.cards.sealed_picc
         self._intake = Intake(store, Registry(keys.authority), keys, reached, photos, cards)
         self._inbox = Inbox()
         self._orders = Desk(store, keys)
@@ -59,7 +63,7 @@ class Worker:
             )
             for via, broker in enumerate(config.broker)
         ]
-        self._published: dict[str, int] = {}
+        self._published: dict[str, tuple[int, str | None]] = {}
         self._config_ms = self._state_ms = 0
 
     def _will(self) -> bytes:
@@ -156,12 +160,15 @@ class Worker:
             log.error("%s", fault(self._url, exc))
             return
         for unit, version in wanted.items():
-            if self._published.get(unit) == version:
+            public = unit_key(self._store, unit)
+            if self._published.get(unit) == (version, public):
                 continue
-            body = self._config(unit, version)
+            body = self._config(unit, public)
+            if body is None:
+                continue
             said = [link.publish(topics.config(unit), body, retain=True) for link in self._links]
             if any(said):
-                self._published[unit] = version
+                self._published[unit] = (version, public)
 
     def _publish_answers(self, now_ms: int) -> None:
         """Orders, and certificates that were asked for."""
@@ -180,14 +187,18 @@ class Worker:
         with self._store.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
-    def _config(self, unit: str, version: int) -> bytes:
-        query = sa.select(configs.c.body).where(
-            configs.c.unit == unit, configs.c.version == version
-        )
-        with self._store.reading() as connection:
-            body: bytes = connection.execute(query).scalar_one()
-        message = codec.decode(body, ConfigMessage)
-        return codec.encode_signed(message, topics.config(unit), self._keys)
+    def _config(self, unit: str, public: str | None) -> bytes | None:
+        """As the unit is told; None while it has cards and no key to seal them to, which its greeting brings."""
+        message = newest(self._store, unit)
+        if message is None or (public is None and message.config.has_cards):
+            return None
+        try:
+            told = for_unit(message.config, unit, public or "", self._cards, self._sealed_picc)
+        except Fault as exc:
+            log.error("configuration %d of %s: %s", message.version, unit, exc)
+            return None
+        topic = topics.config(unit)
+        return codec.encode_signed(ConfigMessage(1, unit, message.version, told), topic, self._keys)
 
 
 def _now_ms() -> int:

@@ -256,16 +256,6 @@ unit_keys = Table(
 )
 """To which key (X25519, hex) secrets for a unit are sealed: from a technician's hand, never from the unit."""
 
-seals = Table(
-    "seals",
-    metadata,
-    Column("unit", String(32), primary_key=True),
-    Column("version", BigInteger, primary_key=True),
-    Column("cards", BigInteger, nullable=False),
-    Column("public", String(64), nullable=False),
-)
-"""Of how many cards a configuration holds the keys, and to which public key they are sealed."""
-
 suns = Table(
     "suns",
     metadata,

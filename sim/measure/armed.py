@@ -7,6 +7,8 @@ from queue import Queue
 from paho.mqtt.client import Client, MQTTMessage
 
 from device.own_key import key_path, own_key
+from gateway.keys import GatewayKeys
+from gateway.roster import RosterBadge, Wanted, for_unit
 from hardware.cards.ntag424 import sun_template, wanted_settings
 from hardware.cards.twin.ntag424 import ATS, SAK, SENS_RES, Ntag424
 from hardware.pn532.chip import Card
@@ -14,37 +16,43 @@ from hardware.pn532.twin import Pn532Twin
 from sim.city import Unit
 from sim.tapper import Trace, badge
 from wire import codec, topics
+from wire.cards.keyfile import SiteKeys
 from wire.cards.keys import card_keys
-from wire.cards.ring import PURPOSE, encode, ring
-from wire.live import State
-from wire.orders import Badge, ConfigMessage, UnitConfig
-from wire.seal import public_of, seal
+from wire.live import State, WorkerState
+from wire.orders import ConfigMessage, UnitConfig
+from wire.seal import public_of
 
 CARDS = (200, 5_000)
 MASTER = bytes(range(16))
 WAIT_S = 20.0
 
 
-def armed(unit: Unit, nfc: Pn532Twin, client: Client, said: "Queue[MQTTMessage]") -> Iterator[int]:
+def armed(
+    unit: Unit, nfc: Pn532Twin, keys: GatewayKeys, client: Client, said: "Queue[MQTTMessage]"
+) -> Iterator[int]:
     """Gives the running `unit` the keys of more and more cards; each time how many, once one was tapped.
 
     `said` are the messages that it publishes. Raises RuntimeError where it does not take keys or card.
     """
+    worker = codec.encode(WorkerState(1, True, "bench", cert=keys.certificate.text))
+    client.publish(topics.worker_state("bench"), worker, qos=1, retain=True)
     for version, count in enumerate(CARDS, 1):
-        message = ConfigMessage(1, unit.name, version, _config(unit, count))
-        client.publish(topics.config(unit.name), codec.encode(message), qos=1, retain=True)
+        message, topic = (
+            ConfigMessage(1, unit.name, version, _config(unit, count)),
+            topics.config(unit.name),
+        )
+        signed = codec.encode_signed(message, topic, keys)
+        client.publish(topic, signed, qos=1, retain=True)
         _await_config(unit.name, said, version)
         _tap(unit, nfc, badge(version))
         yield count
 
 
 def _config(unit: Unit, count: int) -> UnitConfig:
-    uids = [badge(number) for number in range(count)]
-    keys = ring(MASTER, [(uid, "ntag424") for uid in uids], "sun", meta=True)
+    badges = [RosterBadge(badge(n), f"p-{n:05d}", card="ntag424") for n in range(count)]
     public = public_of(own_key(key_path(unit.folder / "journal.db")))
-    sealed = seal(encode(keys), public, unit.name, PURPOSE)
-    badges = [Badge(uid, f"p-{number:05d}") for number, uid in enumerate(uids)]
-    return UnitConfig(badges=badges, card_keys=sealed, least_proof="sun")
+    wanted = Wanted(badges=badges, least_proof="sun")
+    return for_unit(wanted, unit.name, public, SiteKeys(MASTER))
 
 
 def _await_config(unit: str, said: "Queue[MQTTMessage]", version: int) -> None:

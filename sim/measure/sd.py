@@ -15,6 +15,7 @@ from sim.drive.receiver import Receiver
 from sim.drive.truth import Town
 from sim.measure.row import Row
 from sim.measure.shift import BUDGET_BYTES_DAY, UTC0_MS, Shift
+from wire.cards.digest import card_digest
 from wire.live import Role
 from wire.orders import Badge, UnitConfig
 from wire.words import Fault
@@ -22,7 +23,8 @@ from wire.words import Fault
 HOUR_S, SETTLE_S, DAY_S = 3_600, 60, 86_400
 SEED = 9_400
 CREW_EVERY_S, TAP_EVERY_S = 1_200, 60
-ROSTER = [Badge(f"04{number:012x}", f"p-{number}") for number in range(200)]
+UIDS = [f"04{number:012x}" for number in range(200)]
+ROSTER = [Badge(card_digest(b"", uid), f"p-{uid}") for uid in UIDS]
 
 
 def measure(folder: Path) -> Iterator[Row]:
@@ -85,5 +87,5 @@ def _checkpoint() -> tuple[UnitConfig, Seen]:
 def _taps(second: int, every_s: int) -> list[ev.Event]:
     if second % every_s:
         return []
-    badge = ROSTER[second // every_s % len(ROSTER)]
-    return [ev.CardShown(badge.uid, 1_000 + second * 1000)]
+    uid = UIDS[second // every_s % len(UIDS)]
+    return [ev.CardShown(uid, 1_000 + second * 1000)]

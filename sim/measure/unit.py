@@ -10,6 +10,7 @@ from statistics import median
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from gateway.keys import GatewayKeys
 from hardware.gps.synthetic import drive
 from hardware.gps.twin import GpsTwin
 from hardware.pn532.twin import Pn532Twin
@@ -34,6 +35,7 @@ def measure(folder: Path) -> Iterator[Row]:
     parts = f'[gps]\nport = "{gps_port}"\nbaud = 115200\n[nfc]\nport = "{nfc_port}"\n'
     unit = Unit("v-bench", "vehicle", folder, broker, parts)
     CityKeys(folder / "keys").enrol("v-bench", unit.identity)
+    keys = GatewayKeys(folder / "keys")
     said, listener = _listen(broker.port)
     try:
         yield Row("unit: CPU from start to first publish", _cpu_s(unit, said), "s", at_most=0.6)
@@ -41,7 +43,7 @@ def measure(folder: Path) -> Iterator[Row]:
         unit.program.start()
         time.sleep(SETTLE_S)
         yield Row("unit: resident memory", rss_mb(unit.program.pid), "MiB", at_most=45)
-        for count in armed(unit, nfc, listener, said):
+        for count in armed(unit, nfc, keys, listener, said):
             what = f"unit: resident memory with keys of {count:,} cards"
             yield Row(what, rss_mb(unit.program.pid), "MiB", at_most=45)
     finally:

@@ -2,12 +2,16 @@
 
 from msgspec import Struct
 
-from wire.orders import Badge, DutyCard
+from gateway.roster import RosterBadge, RosterDuty
 from wire.words import Words
 
 KNOWN, SECOND, UNKNOWN, DURESS, DUTY = "04a1b2c3", "04a1b2c4", "04dead01", "04a1b2ff", "04d0d0d0"
-BADGES = [Badge(KNOWN, "p-00001"), Badge(SECOND, "p-00002"), Badge(DURESS, "p-00001", duress=True)]
-DUTIES = [DutyCard(DUTY, "mediation")]
+BADGES = [
+    RosterBadge(KNOWN, "p-00001"),
+    RosterBadge(SECOND, "p-00002"),
+    RosterBadge(DURESS, "p-00001", duress=True),
+]
+DUTIES = [RosterDuty(DUTY, "mediation")]
 
 
 class Key(Struct, frozen=True):

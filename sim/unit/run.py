@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.roster import Wanted
 from gateway.unit_config import push
 from sim.city import City
 from sim.unit import keys, screen, terminal, watch
@@ -19,7 +20,7 @@ from sim.unit.relay import Relay
 from sim.unit.rhythm import Ear
 from sim.unit.rig import Rig
 from wire.live import Role
-from wire.orders import Place, UnitConfig
+from wire.orders import Place
 from wire.records import Config, Photo, Unreadable
 from wire.words import Fault, Language
 
@@ -248,7 +249,7 @@ class Session:
 
 def _configure(city: City, unit: str) -> None:
     place = Place(unit, unit, 27.24, 111.47)
-    wanted = UnitConfig(
+    wanted = Wanted(
         place=unit, badges=keys.BADGES, duties=keys.DUTIES, places=[place], repeat_s=5.0
     )
     push(city.store, unit, wanted)

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
+from gateway import roster
 from gateway.lookup import Wanted, fixes_of, found_records, unit_rows
 from gateway.unit_config import push
 from wire.live import LiveFix
-from wire.orders import UnitConfig
 from wire.records import Clock, Track
 
 LOG = "e" * 16
@@ -161,8 +161,8 @@ def test_a_unit_as_it_stands(any_bench, state):
               version="0.4.0", alarms=["gps silent"])
     )  # fmt: skip
     any_bench.take()
-    push(any_bench.store, "cp-01", UnitConfig())
-    push(any_bench.store, "cp-01", UnitConfig())
+    push(any_bench.store, "cp-01", roster.Wanted())
+    push(any_bench.store, "cp-01", roster.Wanted())
     (row,) = unit_rows(any_bench.store, NOW_MS + 1_000)
     assert msgspec.structs.asdict(row) == {
         "unit": "cp-01", "online": True, "role": "vehicle", "heard_age_s": 1.0, "lat": 27.2418,
@@ -181,7 +181,7 @@ def test_a_retained_state_has_no_age(bench, state):
 
 
 def test_a_unit_that_was_configured_but_never_heard_of(store):
-    push(store, "cp-09", UnitConfig())
+    push(store, "cp-09", roster.Wanted())
     (row,) = unit_rows(store, NOW_MS)
     assert (row.unit, row.online, row.config_wanted) == ("cp-09", False, 1)
     assert row.broken == ["never heard of"]
@@ -190,7 +190,7 @@ def test_a_unit_that_was_configured_but_never_heard_of(store):
 @pytest.mark.parametrize("wanted", [None, 3])
 def test_a_unit_that_uses_what_is_wanted_is_not_broken(bench, state, wanted):
     for _ in range(wanted or 0):
-        push(bench.store, "cp-01", UnitConfig())
+        push(bench.store, "cp-01", roster.Wanted())
     bench.take(state(config=wanted))
     bench.take()
     assert unit_rows(bench.store, NOW_MS)[0].broken == []

@@ -6,8 +6,7 @@ import pytest
 from msgspec import structs
 
 from gateway.lookup import UnitRow
-from gateway.show import record_time, sealed_words, unit_line, utc
-from gateway.unit_keys import SealedKeys
+from gateway.show import record_time, unit_line, utc
 from wire.live import Health, ModemHealth
 
 ROW = UnitRow(
@@ -20,19 +19,6 @@ NOBODY = UnitRow("cp-02", False, None, None, None, None, None, [], {}, None, Non
 
 def test_a_moment_is_shown_in_the_sites_zone():
     assert utc(0, ZoneInfo("Asia/Shanghai")) == "1970-01-01 08:00:00+08:00"
-
-
-@pytest.mark.parametrize(
-    ("sealed", "present", "said"),
-    [
-        (SealedKeys(3, "ab" * 32), "ab" * 32, "keys of 3 card(s), sealed to abababababababab"),
-        (SealedKeys(3, "ab" * 32), "cd" * 32, "keys of 3 card(s), sealed to abababababababab, which is not the"
-         " unit's key now: push again"),
-        (None, "ab" * 32, "card keys, sealed (of which, was not noted)"),
-    ],
-)  # fmt: skip
-def test_sealed_card_keys_are_said_and_not_shown(sealed, present, said):
-    assert sealed_words(sealed, present).en == said
 
 
 @pytest.mark.parametrize(

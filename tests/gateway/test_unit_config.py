@@ -4,8 +4,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gateway.roster import RosterBadge, RosterDuty, Wanted, WantedMessage
 from gateway.unit_config import newest, push, read_unit_file
-from wire.orders import Badge, ConfigMessage, DutyCard, Place, Sampling, UnitConfig
+from wire.orders import Place, Sampling
 from wire.words import Fault
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -50,24 +51,24 @@ def read(tmp_path):
 
 
 def test_a_whole_file(read):
-    assert read(WHOLE) == UnitConfig(
+    assert read(WHOLE) == Wanted(
         place="east",
         repeat_s=5.0,
         duty_window_s=20.5,
         keep_days=3.0,
         photo_on=("sos", "order"),
         badges=[
-            Badge("04a1b2c3d4e5f6", "p-1", "officer", 1_767_196_800_000, 1_767_225_600_000),
-            Badge("04a1b2c3", "p-2", "volunteer", revoked=True),
+            RosterBadge("04a1b2c3d4e5f6", "p-1", "officer", 1_767_196_800_000, 1_767_225_600_000),
+            RosterBadge("04a1b2c3", "p-2", "volunteer", revoked=True),
         ],
         places=[Place("east", "东门", 27.2, 111.4, 30.0)],
-        duties=[DutyCard("04000001", "fire-watch")],
+        duties=[RosterDuty("04000001", "fire-watch")],
         sampling=Sampling(rest_s=30.0),
     )
 
 
 def test_an_empty_file_is_the_defaults(read):
-    assert read("") == UnitConfig()
+    assert read("") == Wanted()
 
 
 BADGE = '[[badge]]\nuid = "04a1b2c3"\nperson = "p"\n'
@@ -104,30 +105,30 @@ def test_what_is_wrong_is_named(read, tmp_path, text):
 
 
 def test_versions_rise_each_unit_for_itself(any_store):
-    versions = [push(any_store, unit, UnitConfig()) for unit in ("a", "b", "a", "a", "b")]
+    versions = [push(any_store, unit, Wanted()) for unit in ("a", "b", "a", "a", "b")]
     assert versions == [1, 1, 2, 3, 2]
 
 
 def test_the_newest_is_what_is_wanted(any_store):
     for repeat_s in (1.0, 2.0):
-        push(any_store, "cp-01", UnitConfig(repeat_s=repeat_s))
-    assert newest(any_store, "cp-01") == ConfigMessage(1, "cp-01", 2, UnitConfig(repeat_s=2.0))
+        push(any_store, "cp-01", Wanted(repeat_s=repeat_s))
+    assert newest(any_store, "cp-01") == WantedMessage(1, "cp-01", 2, Wanted(repeat_s=2.0))
     assert newest(any_store, "cp-02") is None
 
 
 @pytest.mark.parametrize("unit", ["gw", "CP-01", "", "-a", "a" * 33, "a\n", "a/b"])
 def test_what_is_no_units_name_is_refused(store, unit):
     with pytest.raises(Fault, match="is no unit's name: 1 to 32 of"):
-        push(store, unit, UnitConfig())
+        push(store, unit, Wanted())
     assert newest(store, unit) is None
 
 
 @pytest.mark.parametrize(
     "config",
     [
-        UnitConfig(badges=[Badge("04a1b2c3", "p", valid_from_ms=-1)]),
-        UnitConfig(badges=[Badge(f"{n:08x}", "p") for n in range(5001)]),
-        UnitConfig(places=[Place(f"p-{n}", "村" * 500, 1.0, 1.0) for n in range(900)]),
+        Wanted(badges=[RosterBadge("04a1b2c3", "p", valid_from_ms=-1)]),
+        Wanted(badges=[RosterBadge(f"{n:08x}", "p") for n in range(5001)]),
+        Wanted(places=[Place(f"p-{n}", "村" * 500, 1.0, 1.0) for n in range(900)]),
     ],
 )
 def test_what_the_unit_would_not_take_is_refused_here(store, config):

@@ -40,9 +40,9 @@ ALARM = Alarm(
 )
 CONFIG = UnitConfig(
     place="pl-1",
-    badges=[Badge("04a1b2c3", "p-1", revoked=True)],
+    badges=[Badge("ab" * 16, "p-1", revoked=True)],
     places=[Place("pl-1", "村口", 27.2, 111.4)],
-    duties=[DutyCard("04a1b2c4", "fire-watch")],
+    duties=[DutyCard("cd" * 16, "fire-watch")],
 )
 ACK = Ack(1, LOG, 41, H, "store-1", NOW)
 MESSAGES = [

@@ -22,6 +22,7 @@ class KeyRing(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     """By UID: `sun` verifies a card's SUN messages, `ev2` and `desfire` authenticate it, `meta` opens PICC data.
 
     `ev2` are of NTAG 424 DNA, `desfire` of DESFire, which has the key in an application of the site's own.
+    `roster`: the key of the digests by which badges and duty cards are named; None: an empty one.
     `meta` is None where the site's cards show UID and counter in clear. `version`: of the master key that
     they are derived from, which is written on a card beside its keys. `earlier`: the same cards' keys by
     masters before it, while cards are moved from one to the next; the newest first.
@@ -31,6 +32,7 @@ class KeyRing(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     ev2: dict[Uid, Key] = {}
     desfire: dict[Uid, Key] = {}
     meta: Key | None = None
+    roster: Key | None = None
     version: Annotated[int, Meta(ge=1, le=255)] = 1
     earlier: tuple["KeyRing", ...] = ()
 

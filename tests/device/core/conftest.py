@@ -14,10 +14,12 @@ from device.core.moment import Now
 from device.core.station import Budgets, Identity, Means, Memory, NoCards, Notes
 from device.link.delivery import Head
 from tests.keys import SIGNER, Believing
+from tests.roster import badge
 from wire import chain, codec, topics
 from wire.batch import decode_batch, encode_batch, encode_record
+from wire.cards.digest import card_digest
 from wire.live import Hello, State, WorkerState
-from wire.orders import Ack, Badge, ConfigMessage, OrderMessage, Sampling, UnitConfig
+from wire.orders import Ack, ConfigMessage, OrderMessage, Sampling, UnitConfig
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -27,12 +29,21 @@ UTC0 = 1_763_890_000_000
 
 TIED = (ef.Signal, ef.Save, ef.Light)
 BADGES = (
-    Badge("04a1b2c3", "p-1"),
-    Badge("04a1b2c4", "p-2", revoked=True),
-    Badge("04a1b2c5", "p-3", valid_to_ms=UTC0),
-    Badge("04a1b2c6", "p-4", valid_from_ms=UTC0 + 3_600_000),
-    Badge("04a1b2c7", "p-5"),
+    badge("04a1b2c3", "p-1"),
+    badge("04a1b2c4", "p-2", revoked=True),
+    badge("04a1b2c5", "p-3", valid_to_ms=UTC0),
+    badge("04a1b2c6", "p-4", valid_from_ms=UTC0 + 3_600_000),
+    badge("04a1b2c7", "p-5"),
 )
+
+
+def _named(card):
+    """A badge or a duty card, which a test may give as a dict with its UID."""
+    if not isinstance(card, dict):
+        return msgspec.to_builtins(card)
+    uid = card.get("uid")
+    fields = {name: value for name, value in card.items() if name != "uid"}
+    return fields if uid is None else {"card": card_digest(b"", uid), **fields}
 
 
 class Journal:
@@ -224,6 +235,8 @@ class Unit:
         self.hear(topics.ack("v-1", stream), Ack(1, log, below, h, store, now_ms))
 
     def configure(self, version=1, unit="v-1", retained=True, **config):
+        for name in ("badges", "duties"):
+            config[name] = [_named(card) for card in config.get(name, [])]
         message = ConfigMessage(1, unit, version, msgspec.convert(config, UnitConfig))
         self.hear(topics.config("v-1"), message, retained)
 

@@ -1,42 +1,9 @@
-"""The roster and the repeat filter by themselves."""
+"""The sounds of verdicts, and the repeat filter by itself."""
 
 from typing import get_args
 
-import pytest
-
-from device.core.checkin import SOUNDS, Repeats, Roster, Verdict
-from wire.orders import Badge, UnitConfig
+from device.core.checkin import SOUNDS, Repeats
 from wire.records import Result
-
-ROSTER = Roster(
-    UnitConfig(
-        badges=[
-            Badge("04a1b2c3", "p-1", valid_from_ms=100, valid_to_ms=200),
-            Badge("04a1b2c4", "p-2", revoked=True),
-        ]
-    )
-)
-
-
-@pytest.mark.parametrize(
-    ("uid", "at_ms", "person", "result"),
-    [
-        ("04a1b2c3", 99, "p-1", "expired"),
-        ("04a1b2c3", 100, "p-1", "accepted"),
-        ("04a1b2c3", 199, "p-1", "accepted"),
-        ("04a1b2c3", 200, "p-1", "expired"),
-        ("04a1b2c3", None, "p-1", "accepted"),
-        ("04a1b2c4", 150, "p-2", "revoked"),
-        ("04a1b2c4", None, "p-2", "revoked"),
-        ("04a1b2ff", 150, None, "unknown"),
-    ],
-)
-def test_what_a_badge_is_worth(uid, at_ms, person, result):
-    assert ROSTER.judge(uid, at_ms) == Verdict(person, result)
-
-
-def test_without_a_configuration_every_badge_is_unknown():
-    assert Roster(None).judge("04a1b2c3", 150) == Verdict(None, "unknown")
 
 
 def test_every_result_has_a_sound_and_only_one_sounds_like_success():

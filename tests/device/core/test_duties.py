@@ -2,13 +2,14 @@
 
 import pytest
 
-from wire.orders import Badge, ConfigMessage, DutyCard, UnitConfig
+from tests.roster import badge, duty_card
+from wire.orders import ConfigMessage, UnitConfig
 from wire.records import Checkin, Crew, Duty, Ref
 
 A, B, REVOKED = "04a1b2c3", "04a1b2c7", "04a1b2c4"
 MEDIATED, TRAFFIC = "04d00001", "04d00002"
-DUTIES = [DutyCard(MEDIATED, "mediation"), DutyCard(TRAFFIC, "traffic")]
-BADGES = [Badge(A, "p-1"), Badge(B, "p-5"), Badge(REVOKED, "p-2", revoked=True)]
+DUTIES = [duty_card(MEDIATED, "mediation"), duty_card(TRAFFIC, "traffic")]
+BADGES = [badge(A, "p-1"), badge(B, "p-5"), badge(REVOKED, "p-2", revoked=True)]
 CONFIG = UnitConfig(badges=BADGES, duties=DUTIES, duty_window_s=30, repeat_s=10)
 
 
@@ -102,7 +103,7 @@ def test_on_a_vehicle_it_refers_to_the_sign_on(start):
 
 
 def test_a_badge_stays_a_badge_though_its_tag_is_enrolled_as_duty(start):
-    both = UnitConfig(badges=BADGES, duties=[DutyCard(A, "patrol")])
+    both = UnitConfig(badges=BADGES, duties=[duty_card(A, "patrol")])
     unit = start(config=both)
     unit.tap(A)
     assert len(unit.kept(Checkin)) == 1

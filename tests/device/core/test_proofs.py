@@ -4,18 +4,19 @@ import pytest
 
 from device.cards import CardCiphers
 from device.own_key import own_key
+from tests.roster import badge
 from tests.sun import sun_url
 from wire.cards.keyfile import SiteKeys
 from wire.cards.keys import card_keys, meta_key
 from wire.cards.ring import NO_KEYS, PURPOSE, encode, ring, site_ring
-from wire.orders import Badge, ConfigMessage, UnitConfig
+from wire.orders import ConfigMessage, UnitConfig
 from wire.records import Checkin, Config, Crew, Ref
 from wire.seal import public_of, seal
 
 MASTER = bytes(range(16))
 SUN, EV2, OTHER = "04de5f1eacc040", "04c767f2066180", "04996c6a926980"
 CARDS = ((SUN, "ntag424"), (EV2, "desfire"))
-BADGES = [Badge(SUN, "p-1"), Badge(EV2, "p-2"), Badge(OTHER, "p-3")]
+BADGES = [badge(SUN, "p-1"), badge(EV2, "p-2"), badge(OTHER, "p-3")]
 
 
 def url(counter, uid=SUN, sealed=False):

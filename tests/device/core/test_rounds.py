@@ -4,7 +4,8 @@ import pytest
 
 from device.core import events as ev
 from device.core.fences import moved
-from wire.orders import Badge, Place
+from tests.roster import badge
+from wire.orders import Place
 from wire.records import Alarm, Arrive, Checkin, Leave
 
 LAT, LON = 27.24, 111.47
@@ -16,7 +17,7 @@ def patrol(vehicle):
     """A vehicle with GNSS time and one place."""
     vehicle.clock("gnss")
     vehicle.configure(
-        version=2, places=[GATE], badges=[Badge("04a1b2c3", "p-1"), Badge("04a1b2c7", "p-5")]
+        version=2, places=[GATE], badges=[badge("04a1b2c3", "p-1"), badge("04a1b2c7", "p-5")]
     )
     return vehicle
 

@@ -5,7 +5,8 @@ import pytest
 
 from device.core import effects as ef
 from device.core import events as ev
-from wire.orders import Badge, ConfigMessage, UnitConfig
+from tests.roster import badge
+from wire.orders import ConfigMessage, UnitConfig
 from wire.records import Alarm, Checkin, Crew
 
 
@@ -102,7 +103,7 @@ def test_a_wall_clock_that_jumps_repeats_and_dates_nothing(checkpoint, utc0):
 def test_after_a_restart_the_last_tap_of_this_boot_still_counts(make_unit, checkpoint):
     checkpoint.tap(at_ms=10_000)
     (recorded,) = checkpoint.kept(Checkin)
-    held = ConfigMessage(1, "v-1", 1, UnitConfig(badges=[Badge(recorded.badge, recorded.person)]))
+    held = ConfigMessage(1, "v-1", 1, UnitConfig(badges=[badge(recorded.badge, recorded.person)]))
     restarted = make_unit(recent=(recorded,), config=held)
     restarted.tap(at_ms=15_000)
     assert restarted.signals == ["duplicate"]
@@ -112,7 +113,7 @@ def test_after_a_restart_the_last_tap_of_this_boot_still_counts(make_unit, check
 def test_after_a_restart_the_same_card_does_not_sign_off_again(make_unit, vehicle):
     vehicle.tap(at_ms=10_000)
     (recorded,) = vehicle.kept(Crew)
-    held = ConfigMessage(1, "v-1", 1, UnitConfig(badges=[Badge(recorded.badge, recorded.person)]))
+    held = ConfigMessage(1, "v-1", 1, UnitConfig(badges=[badge(recorded.badge, recorded.person)]))
     saved = {"crew": {"crew": [recorded.person]}}
     restarted = make_unit("vehicle", recent=(recorded,), config=held, saved=saved)
     restarted.tap(at_ms=15_000)
@@ -248,7 +249,7 @@ def test_a_failed_fix_is_no_failed_tap(vehicle):
 
 def test_a_badge_that_the_new_roster_knows_is_no_repeat(bare):
     bare.tap()
-    bare.configure(1, place="pl-9", badges=[Badge("04a1b2c3", "p-1")])
+    bare.configure(1, place="pl-9", badges=[badge("04a1b2c3", "p-1")])
     bare.tap()
     assert [(r.result, r.person) for r in bare.kept(Checkin)] == [
         ("unknown", None),

@@ -378,7 +378,7 @@ def test_a_store_of_the_version_before_gets_the_tables_and_wants_what_it_had(any
             "pos BIGINT NOT NULL, PRIMARY KEY (unit, sha256))"
         )
         connection.exec_driver_sql("INSERT INTO photos VALUES ('cp-01', 'ab', 10, 1)")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0005'")
     store.close()
     again = open_store(any_url)
     with again.reading() as connection:

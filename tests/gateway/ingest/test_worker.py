@@ -10,10 +10,11 @@ from gateway.config import BrokerSection, GatewayConfig, IngestSection, KeysSect
 from gateway.ingest import worker as worker_module
 from gateway.ingest.registry import keep
 from gateway.ingest.worker import Worker
+from gateway.roster import Wanted
 from gateway.unit_config import push
 from wire import codec, topics
 from wire.live import WorkerState
-from wire.orders import Ack, ConfigMessage, UnitConfig
+from wire.orders import Ack, ConfigMessage
 
 LOG = "e" * 16
 
@@ -118,8 +119,8 @@ def test_links_are_started_and_end_with_the_last_word(worked):
 
 
 def test_at_each_connection_it_says_who_it_is_and_what_units_are_to_use(worked, store):
-    push(store, "cp-01", UnitConfig(repeat_s=1.0))
-    push(store, "cp-01", UnitConfig(repeat_s=2.0))
+    push(store, "cp-01", Wanted(repeat_s=1.0))
+    push(store, "cp-01", Wanted(repeat_s=2.0))
     one = worked()
     one.links[0].greeted(0)
     one.run()
@@ -136,7 +137,7 @@ def test_at_each_connection_it_says_who_it_is_and_what_units_are_to_use(worked, 
 
 
 def test_a_configuration_that_no_broker_took_is_said_later(worked, store, monkeypatch):
-    push(store, "cp-01", UnitConfig())
+    push(store, "cp-01", Wanted())
     monkeypatch.setattr(worker_module, "CONFIG_EVERY_MS", 0)
     one = worked()
     one.links[0].up = False

@@ -6,7 +6,7 @@ from alembic import op
 from gateway.store.schema import photo_files, photo_holds, photos
 
 revision = "0007"
-down_revision = "0006"
+down_revision = "0005"
 
 TABLES = (photo_files, photo_holds)
 COLUMNS = (
