@@ -19,6 +19,10 @@ AGAIN_MS = 6 * 3_600_000
 """Between two requests: nobody is in a hurry with a third of the time left."""
 
 ALARM = "certificate"
+OVER = "certificate over"
+WAY_BACK = (
+    "the unit's certificate is over: no broker lets it in; xunkong device enrol with a new code"
+)
 
 
 class Renewal(Desk):
@@ -44,7 +48,10 @@ class Renewal(Desk):
 
     def due(self, now: Now) -> list[Effect]:
         held = self._means.certificate()
-        if held is None or held.serial == self._laid or not self._delivery.online:
+        if held is None:
+            return []
+        self._tell_of_end(held, now)
+        if held.serial == self._laid or not self._delivery.online:
             return []
         if self._asked_ms is not None and now.up_ms - self._asked_ms < AGAIN_MS:
             return []
@@ -52,6 +59,11 @@ class Renewal(Desk):
             return []
         self._asked_ms = now.up_ms
         return [AskForPapers()]
+
+    def _tell_of_end(self, held: Certificate, now: Now) -> None:
+        """A broker only shuts the door on one whose certificate is over; here it is said why."""
+        over = not self._delivery.online and self._timekeeper.utc_ms(now) > held.to_ms
+        self._picture.alarm(OVER, WAY_BACK if over else None)
 
     def _made(self, made: RequestMade, now: Now) -> list[Effect]:
         del now

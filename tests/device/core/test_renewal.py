@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from device.core import effects as ef
 from device.core import events as ev
-from device.core.renewal import AGAIN_MS
+from device.core.renewal import AGAIN_MS, WAY_BACK
 from device.trust import GatewayTrust
 from tests.device.core.conftest import UTC0
 from tests.keys import Site
@@ -137,3 +137,20 @@ def test_an_answer_that_nobody_asked_for_is_passed_over(greeted):
     answer(unit, CertGrant(1, "QUJD"))
     assert not any(isinstance(effect, ef.LayPapers) for effect in unit.effects)
     assert "certificate" not in alarms(unit)
+
+
+def test_one_that_slept_past_its_end_says_why_it_is_alone(make_unit):
+    unit = make_unit(certificate=Held(100))
+    unit.clock("ntp")
+    unit.wait(1_000)
+    assert WAY_BACK in unit.agent._picture.alarms.values()
+    assert asked(unit) == []
+    unit.link()
+    assert WAY_BACK not in alarms(unit)
+
+
+def test_one_that_is_merely_old_or_alone_says_nothing(make_unit):
+    unit = make_unit(certificate=Held(80))
+    unit.clock("ntp")
+    unit.wait(1_000)
+    assert WAY_BACK not in unit.agent._picture.alarms.values()
