@@ -19,10 +19,14 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
 class UnitSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which unit this is."""
+    """Which unit this is. `reboot`: what starts the machine anew when that is ordered."""
 
     id: UnitName
     role: Role
+    reboot: Annotated[tuple[PathText, ...], Meta(min_length=1, max_length=16)] = (
+        "systemctl",
+        "reboot",
+    )
 
 
 class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):

@@ -67,7 +67,7 @@ class Runner:
         self._papers = Papers(config.unit.id, identity_folder(path, config))
         self._parts = Parts(config, path.parent, self._inbox.put)
         self._spoken = Spoken()
-        self._powering_off = False
+        self._last_act: Sequence[str] | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set, or the ignition is off. A damaged journal is set aside meanwhile."""
@@ -82,8 +82,8 @@ class Runner:
                     suspect = self._serve(journal, stop)
         finally:
             self._parts.stop()
-        if self._powering_off and self._config.power:
-            _power_off(self._config.power.off)
+        if self._last_act:
+            _leave_machine(self._last_act)
 
     def _open(self, suspect: bool, stop: threading.Event) -> Journal | None:
         """The journal; while it cannot be opened the panel says so, and no tap is taken."""
@@ -106,8 +106,9 @@ class Runner:
             if isinstance(event, ev.CardShown):
                 self._parts.panel.signal("storage_failing")
 
-    def _leave(self, stop: threading.Event) -> None:
-        self._powering_off = True
+    def _leave(self, stop: threading.Event, again: bool) -> None:
+        power = self._config.power
+        self._last_act = self._config.unit.reboot if again else power.off if power else None
         stop.set()
 
     def _serve(self, journal: Journal, stop: threading.Event) -> bool:
@@ -134,12 +135,12 @@ class Runner:
         return False
 
 
-def _power_off(command: Sequence[str]) -> None:
-    log.warning("ignition is off: %s", " ".join(command))
+def _leave_machine(command: Sequence[str]) -> None:
+    log.warning("leaving: %s", " ".join(command))
     try:
         subprocess.run(command, check=True, timeout=POWER_OFF_S)
     except (OSError, subprocess.SubprocessError) as exc:
-        log.error("cannot power off: %s; allow it to this user, or set [power] off", exc)
+        log.error("%s; allow it to this user, or set [power] off and [unit] reboot", exc)
 
 
 def _close(journal: Journal) -> None:
@@ -176,7 +177,7 @@ class _Run:
         journal: Journal,
         parts: Parts,
         inbox: Inbox,
-        leave: Callable[[], None],
+        leave: Callable[[bool], None],
     ) -> None:
         self._journal, self._inbox, self._boot = journal, inbox, identity.boot
         self._unit = config.unit.id

@@ -12,8 +12,10 @@ from wire.commands import Commands
 from wire.words import Words
 
 WHAT = Words(
-    "photo（拍照）、sos-over（解除 SOS），或由岗亭人员确认的其他命令",
-    "photo, sos-over (the distress is over), or any other, which the person at the box acknowledges",
+    "photo（拍照）、locate（报告位置）、reboot（重启）、sos-over（解除 SOS）；"
+    "text 及其他命令由岗亭人员确认",
+    "photo, locate (say where it is), reboot, sos-over (the distress is over); text and any other is "
+    "acknowledged by the person at the box",
 )
 
 
@@ -21,10 +23,10 @@ def order_commands(commands: Commands) -> None:
     """Declares them."""
     group = commands.group("order", Words("给单元的命令", "orders to a unit"))
     words = Words("下达命令", "give an order")
-    send = leaf(group, "send", words, order_send, "order ", " --unit cp-01 --what photo")
+    send = leaf(group, "send", words, order_send, "order ", " --unit cp-01 photo")
     send.add_argument("--unit", required=True, metavar="U", help=group.say("单元", "the unit"))
-    send.add_argument("--what", required=True, metavar="WHAT", help=group.say(WHAT.zh, WHAT.en))
-    send.add_argument("--text", metavar="TEXT", help=group.say("说明", "in words"))
+    send.add_argument("what", metavar="WHAT", help=group.say(WHAT.zh, WHAT.en))
+    send.add_argument("text", nargs="?", metavar="TEXT", help=group.say("说明", "in words"))
     said = group.say(f"有效秒数，缺省 {VALID_S}", f"seconds it is good for; {VALID_S} if left out")
     send.add_argument("--valid-s", type=float, default=VALID_S, metavar="N", help=said)
     show = leaf(

@@ -72,13 +72,13 @@ def _check(order: Given) -> None:
             f"{order.unit!r} is no unit's name: 1 to 32 of a-z, 0-9 and -, and not gw",
         )
     if not order.what:
-        raise Fault("--what 不能为空；例如 photo", "--what must not be empty; for example photo")
+        raise Fault("WHAT 不能为空；例如 photo", "WHAT must not be empty; for example photo")
     try:
         codec.decode(codec.encode(message(order, "0" * 32)), OrderMessage)
     except BadPayload as exc:
         raise Fault(
-            f"单元会拒收这条命令：{exc}；请改正 --what 或 --text",
-            f"a unit would refuse this order: {exc}; mend --what or --text",
+            f"单元会拒收这条命令：{exc}；请改正 WHAT 或 TEXT",
+            f"a unit would refuse this order: {exc}; mend WHAT or TEXT",
         ) from exc
 
 

@@ -15,6 +15,7 @@ from device.core.duties import Duties
 from device.core.economy import Economy
 from device.core.effects import Arm, Effect, Keep, Light, Sync
 from device.core.emergency import SOS_HOLD_MS, Emergency
+from device.core.errands import Errands
 from device.core.hands import Hands
 from device.core.health import Health
 from device.core.keeping import Keeping
@@ -96,6 +97,7 @@ class Agent:
                 },
             ),
             Power(means.ignition, scribe, picture, drive, delivery),
+            Errands(identity.boot, scribe, picture, urgent, drive, delivery),
             downlink,
             Uplink(identity, clock, picture, drive, urgent, downlink, delivery, token),
             Renewal(identity.unit, means, timekeeper, picture, delivery, token),

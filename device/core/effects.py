@@ -120,7 +120,9 @@ class BeginLog(Struct, frozen=True):
 
 
 class PowerOff(Struct, frozen=True):
-    """Stop in good order, and have the machine power off."""
+    """Stop in good order, and have the machine power off; `again`: and start anew."""
+
+    again: bool = False
 
 
 class Save(Struct, frozen=True):

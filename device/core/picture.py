@@ -38,6 +38,7 @@ class Picture:
         self.conn = 0
         self.config: int | None = None
         self.order: str | None = None
+        self.sought = False
         self.crew: list[str] = []
         self._fix: Fix | None = None
         self._parts: dict[str, str] = {}
@@ -126,8 +127,9 @@ class Picture:
         """Whether `pos` should go out now; asking marks it as sent."""
         if self.latest(up_ms) is None:
             return False
-        wanted_ms = POS_MOVING_MS if moving or self.order else POS_REST_MS
-        pressing = bool(self.order) or any(name in self._alarms for name in PRESSING)
+        ordered = bool(self.order) or self.sought
+        wanted_ms = POS_MOVING_MS if moving or ordered else POS_REST_MS
+        pressing = ordered or any(name in self._alarms for name in PRESSING)
         every_ms = self._economy.pos_every_ms(wanted_ms, pressing)
         due = self._pos_ms is None or up_ms - self._pos_ms >= every_ms - 50
         if due:

@@ -66,7 +66,7 @@ class Vehicle:
             self._link,
             papers,
             self._heard.append,
-            lambda: None,
+            lambda again: None,
             _never,
         )
 

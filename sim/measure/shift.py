@@ -132,8 +132,9 @@ class Shift:
         self.happen(ev.Tick())
 
 
-def _nothing() -> None:
+def _nothing(again: bool) -> None:
     """There is no power to turn off."""
+    del again
 
 
 def _papers(folder: Path) -> Papers:
