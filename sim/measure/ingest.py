@@ -20,11 +20,12 @@ from sim.measure.journal import a_checkin
 from sim.measure.publisher import packets, publish
 from sim.measure.row import Row
 from sim.program import Program
-from wire import topics
+from wire import codec, topics
 from wire.batch import encode_batch, encode_record
 from wire.chain import START, signed_text, walk
 from wire.codec import decode_answer
 from wire.keys import KeySigner
+from wire.live import WorkerState
 from wire.orders import Ack
 from wire.records import Stream, Track
 from wire.track import TrackFix, columns
@@ -194,7 +195,7 @@ class _Acks:
 
     def _heard(self, topic: str, payload: bytes) -> None:
         if not topic.endswith(("event", "track")):
-            if b'"online":true' in payload:
+            if codec.decode(payload, WorkerState).online:
                 self.worker_here.set()
             return
         answer = decode_answer(payload, topic).message
