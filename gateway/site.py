@@ -7,11 +7,11 @@ from pathlib import Path
 from gateway.config import GatewayConfig, load
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
 from gateway.fleet.folder import KeyFolder
-from gateway.fleet.site_keys import make_site
+from gateway.fleet.site_keys import check_hosts, make_site
 from gateway.store.open import open_store
 from wire.words import Fault
 
-UNITS_PORT = 8883
+UNITS_PORT, MAX_PORT = 8883, 65_535
 DEFAULT_HOSTS = ("gateway.local",)
 FILES = {
     "gateway.toml": """\
@@ -134,6 +134,12 @@ def lay_out(folder: Path, hosts: Sequence[str] = (), port: int = UNITS_PORT) -> 
     units get certificates at the first, and the gateway uses the second.
     """
     paths = [folder / name for name in (*FILES, "store.db", "keys", "broker")]
+    check_hosts(hosts)
+    if not 1 <= port <= MAX_PORT - 2:
+        raise Fault(
+            f"--port {port}：应在 1 到 {MAX_PORT - 2} 之间",
+            f"--port {port}: give 1 to {MAX_PORT - 2}",
+        )
     there = [path for path in paths if path.exists()]
     if there:
         raise Fault(

@@ -16,7 +16,7 @@ from gateway.fleet.codes import give_code
 from gateway.fleet.folder import PUBLIC, KeyFolder, replace_file
 from gateway.fleet.revocation import end_session, publish_list
 from gateway.fleet.roll import enter, entries, strike_out, strike_out_one
-from gateway.fleet.site_keys import OWN, renew
+from gateway.fleet.site_keys import OWN, check_hosts, renew
 from gateway.show import utc
 from gateway.store.open import Store
 from gateway.store.schema import certificates
@@ -164,6 +164,7 @@ def ca_renew(args: argparse.Namespace) -> int:
             f"{wrong[0]!r} 不是站点的密钥；应为 {'、'.join(OWN)}",
             f"{wrong[0]!r} is no key of the site; give {', '.join(OWN)}",
         )
+    check_hosts(args.host)
     with opened(args) as (config, store):
         folder, days = key_folder(config), config.authority.server_days
         rows = []
@@ -220,7 +221,8 @@ def ca_code(args: argparse.Namespace) -> int:
         at_ms = now_ms()
         code = give_code(store, args.unit, args.valid_h, at_ms)
         broker = BrokerFolder(config)
-        told = broker.keep_passwords(store, at_ms) and broker.reload()
+        broker.keep_passwords(store, at_ms)
+        told = broker.reload()
         until = utc((at_ms + args.valid_h * 3_600_000) / 1000, config.zone())
     row = {"unit": args.unit, "code": code, "until": until, "broker": _told(told)}
     return print_rows(args, [row | {"next": f"xunkong device enrol --code {code}"}])

@@ -62,6 +62,25 @@ def test_the_keys_are_the_gateway_s_and_its_broker_s(tmp_path):
     assert str(unit.brokers()[0]) == "gw.example.cn:9000"
 
 
+@pytest.mark.parametrize("host", ["", "网关", "a b", "-a", "a.", "http://a", "::1::g", "a\nb"])
+def test_what_is_no_host_stops_before_anything_is_made(tmp_path, host):
+    with pytest.raises(Fault, match="is neither a host's name nor an address"):
+        lay_out(tmp_path / "site", ["gw.example.cn", host])
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("host", ["gw", "gw.example.cn", "10.0.0.7", "fe80::1", "xn--55qx5d.cn"])
+def test_what_is_one(tmp_path, host):
+    lay_out(tmp_path / "site", [host])
+
+
+@pytest.mark.parametrize("port", [0, 65_534, -1])
+def test_what_is_no_port(tmp_path, port):
+    with pytest.raises(Fault, match=f"--port {port}: give 1 to 65533"):
+        lay_out(tmp_path / "site", [], port)
+    assert not (tmp_path / "site").exists()
+
+
 def test_no_two_sites_are_of_the_same_authority(tmp_path):
     for name in ("a", "b"):
         lay_out(tmp_path / name)

@@ -71,6 +71,7 @@ def test_another_one_for_the_key_that_is_known(xk, site_store, csr):
             ("ca", "renew", "cellar"),
             "'cellar' is no key of the site; give broker, gateway, signing",
         ),
+        (("ca", "renew", "--host", "a b"), "--host 'a b' is neither a host's name nor an address"),
         (("ca", "revoke", "--unit", "gw", "--why", "x"), "'gw' is no unit's name"),
         (("ca", "code", "--unit", "Broker"), "'Broker' is no unit's name"),
         (("ca", "code", "--unit", "cp-01", "--valid-h", "0"), "--valid-h 0: give more than 0"),
