@@ -37,6 +37,7 @@ class Unit:
         broker: Listening,
         parts: str,
         tls: bool = False,
+        journal: str = "journal.db",
     ) -> None:
         self.name = name
         self.folder = folder / name
@@ -48,7 +49,7 @@ class Unit:
         self.config.write_text(
             f'[unit]\nid = "{name}"\nrole = "{role}"\n'
             f'[[broker]]\nhost = "127.0.0.1"\nport = {broker.port}\ntls = {str(tls).lower()}\n'
-            '[journal]\npath = "journal.db"\n'
+            f'[journal]\npath = "{journal}"\n'
             f'[panel]\nkind = "sim"\ntrace = "trace.jsonl"\n{parts}',
             "utf-8",
         )
@@ -123,9 +124,16 @@ class City:
             self._store.close()
             self._store = None
 
-    def add(self, name: str, role: str, parts: str = "") -> Unit:
-        """A unit more; it is not started yet."""
-        unit = Unit(name, role, self.folder, self.broker, parts, self.tls)
+    def add(
+        self,
+        name: str,
+        role: str,
+        parts: str = "",
+        via: Listening | None = None,
+        journal: str = "journal.db",
+    ) -> Unit:
+        """A unit more; it is not started yet. `via`: a way to the broker, None: straight there."""
+        unit = Unit(name, role, self.folder, via or self.broker, parts, self.tls, journal)
         self.keys.enrol(name, unit.identity)
         self.units.append(unit)
         return unit

@@ -36,8 +36,13 @@ def add_commands(commands: Commands) -> None:
     platform.add_argument("--port", type=int, required=True, metavar="P", help=said)
     said = commands.say("事件存入此文件", "keep the events in this file")
     platform.add_argument("--store", type=Path, required=True, metavar="FILE", help=said)
+    words = Words(
+        "单元与消息代理之间的坏线路，从标准输入读命令", "bad lines to a broker; commands on stdin"
+    )
+    commands.add("line", words, "xunkong sim line", keep_lines)
     _unit_command(commands)
     _demo_command(commands)
+    _chaos_command(commands)
     _bench_command(commands)
 
 
@@ -64,6 +69,26 @@ def _demo_command(commands: Commands) -> None:
     parser.add_argument("--report", type=Path, metavar="FILE", help=said)
     said = commands.say("车辆用的 NMEA 录制", "your own NMEA recordings for the vehicles")
     parser.add_argument("--gps", type=Path, nargs="+", default=[], metavar="FILE", help=said)
+
+
+def _chaos_command(commands: Commands) -> None:
+    words = Words(
+        "按种子施加故障，核对有无丢失", "faults by a seed, and a check that nothing is lost"
+    )
+    example = "xunkong sim chaos --minutes 4 --seed 1 --report r.json"
+    parser = commands.add("chaos", words, example, chaos)
+    said = commands.say("时长（分钟）", "how long, in minutes")
+    parser.add_argument("--minutes", type=float, default=1.5, metavar="N", help=said)
+    said = commands.say("种子：相同则故障相同", "the same seed, the same faults")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help=said)
+    said = commands.say("结果另存为 JSON", "write the result as JSON")
+    parser.add_argument("--report", type=Path, metavar="FILE", help=said)
+    said = commands.say("单元数，缺省 20", "how many units; 20 if left out")
+    parser.add_argument("--units", type=int, default=20, metavar="N", help=said)
+    said = commands.say("故障数，缺省每分钟 50", "how many faults; 50 a minute if left out")
+    parser.add_argument("--faults", type=int, metavar="N", help=said)
+    said = commands.say("文件留在此空目录", "keep the files in this empty folder")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help=said)
 
 
 def _bench_command(commands: Commands) -> None:
@@ -200,6 +225,26 @@ def demo(args: argparse.Namespace) -> int:
     from sim.demo import run_demo
 
     return run_demo(args.seconds, args.report, args.gps, args.language)
+
+
+def keep_lines(args: argparse.Namespace) -> int:
+    """Keeps lines until the end of its input."""
+    import asyncio
+
+    from sim.chaos.line import serve
+
+    del args
+    asyncio.run(serve())
+    return 0
+
+
+def chaos(args: argparse.Namespace) -> int:
+    """Runs the rig. 1 when anything was lost, doubled or out of order."""
+    from sim.chaos.run import run_chaos
+
+    return run_chaos(
+        args.minutes, args.seed, args.report, args.units, args.faults, args.folder, args.language
+    )
 
 
 def bench(args: argparse.Namespace) -> int:

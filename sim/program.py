@@ -10,10 +10,20 @@ END_S = 15.0
 
 
 class Program:
-    """`xunkong …`: started, killed, ended, started again; all output goes to `log`."""
+    """`xunkong …`: started, killed, ended, started again; all output goes to `log`.
 
-    def __init__(self, arguments: Sequence[str], log: Path, folder: Path | None = None) -> None:
-        self._command = [sys.executable, "-m", "xunkong", *arguments]
+    `before` goes before the command, such as `nsenter …`; it must become the command, as exec does.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        folder: Path | None = None,
+        before: Sequence[str] = (),
+        module: str = "xunkong",
+    ) -> None:
+        self._command = [*before, sys.executable, "-m", module, *arguments]
         self._log, self._folder = log, folder
         self._process: subprocess.Popen[str] | None = None
 
@@ -36,6 +46,11 @@ class Program:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def started(self) -> bool:
+        """Whether there is a process, be it one that has ended by itself."""
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         """The process's number. Raises RuntimeError before `start`."""
         return self._started().pid
@@ -47,6 +62,14 @@ class Program:
         if not line:
             raise RuntimeError(f"{' '.join(self._command)} said nothing; see {self._log}")
         return line
+
+    def ask(self, line: str) -> str:
+        """Puts a line into its input, and waits for one of its output."""
+        stream = self._started().stdin
+        if stream:
+            stream.write(line + "\n")
+            stream.flush()
+        return self.first_line()
 
     def kill(self) -> None:
         """SIGKILL, as a power cut of this process alone."""
@@ -64,6 +87,10 @@ class Program:
         except subprocess.TimeoutExpired:
             self._process.kill()
         return self._close(self._process)
+
+    def wait(self) -> int:
+        """Until it has ended by itself; returns the exit code."""
+        return self._close(self._started())
 
     def _close(self, process: "subprocess.Popen[str]") -> int:
         code = process.wait()

@@ -50,7 +50,7 @@ class Doomed:
         self._armed = config.with_name(f"{what}.armed")
         self._armed.unlink(missing_ok=True)
         words = [what, str(config), point, str(nth), str(self._armed)]
-        command = [sys.executable, "-m", "tests.kill_at", *words]
+        command = [sys.executable, "-m", "sim.chaos.kill_at", *words]
         with log.open("ab") as file:
             self._process = subprocess.Popen(command, stderr=file, cwd=ROOT)
 

@@ -1,6 +1,6 @@
 """A process of ours that kills itself at a named point.
 
-`python -m tests.kill_at unit|ingest|forward CONFIG POINT NTH ARMED`
+`python -m sim.chaos.kill_at unit|ingest|forward CONFIG POINT NTH ARMED`
 
 It dies by SIGKILL at the NTH time that it reaches POINT while the file ARMED is there.
 """
