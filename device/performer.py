@@ -50,6 +50,9 @@ class Outlet(Protocol):
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool, token: int) -> bool:
         """Hands a message over; False if it could not."""
 
+    def hurry(self) -> None:
+        """Something waits to be sent."""
+
 
 class Performer:
     """One run's hands. `perform` gives back what the agent must hear of it at once."""
@@ -137,6 +140,7 @@ class Performer:
     def _keep(self, effect: ef.Keep) -> None:
         self._pay()
         self._told.append(self._append("event", effect.record))
+        self._link.hurry()
 
     def _close_segment(self, effect: ef.CloseSegment) -> None:
         self._pay()

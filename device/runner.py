@@ -243,6 +243,7 @@ class _Run:
     def _chores(self, now_s: float) -> None:
         if now_s - self._ticked_s >= TICK_S:
             self._ticked_s = now_s
+            self._link.look()
             self._hear(self._performer.settle())
             self._happened(ev.Tick())
         if now_s - self._clock_s >= CLOCK_S:

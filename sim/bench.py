@@ -14,7 +14,7 @@ Measure = Callable[[Path], Iterator[Row]]
 
 
 def _measures() -> dict[str, Measure]:
-    from sim.measure import card, geofence, ingest, journal, nmea, outage, sd, tap, unit, wire
+    from sim.measure import card, geofence, heal, ingest, journal, nmea, outage, sd, tap, unit, wire
 
     return {
         "journal": journal.measure,
@@ -22,6 +22,7 @@ def _measures() -> dict[str, Measure]:
         "card": card.measure,
         "geofence": geofence.measure,
         "wire": wire.measure,
+        "heal": heal.measure,
         "ingest": ingest.measure,
         "outage": outage.measure,
         "sd": sd.measure,

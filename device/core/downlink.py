@@ -76,7 +76,7 @@ class Downlink(Desk):
     def _read(self, topic: str, payload: bytes, retained: bool, now: Now) -> list[Effect]:
         match topics.parse(topic):
             case topics.Worker(worker):
-                return self._worker(worker, codec.decode(payload, WorkerState), now)
+                return self._worker(worker, codec.decode(payload, WorkerState), retained, now)
             case topics.Down(unit, "ack", about) if unit == self._unit and about != "photo":
                 return self._answer("track" if about == "track" else "event", topic, payload, now)
             case topics.Down(unit, "config") if unit == self._unit:
@@ -85,10 +85,10 @@ class Downlink(Desk):
                 return self._order(topic, payload, now)
         return []
 
-    def _worker(self, worker: str, state: WorkerState, now: Now) -> list[Effect]:
+    def _worker(self, worker: str, state: WorkerState, retained: bool, now: Now) -> list[Effect]:
         """A worker shows the gateway's certificate before it says anything that is signed."""
         new = state.cert is not None and self._means.verifier.admit(state.cert)
-        self._delivery.worker(worker, state, now.up_ms)
+        self._delivery.worker(worker, state, now.up_ms, retained)
         if not new:
             return []
         again, self._unproven = self._unproven, None

@@ -35,7 +35,7 @@ RESEND_MS = 4_000
 RESEND_MAX_MS = 60_000
 HELLO_EVERY_MS = 300_000
 HELLO_RETRY_MS = 1_500
-RETURN_JITTER_MS = 2_000
+RETURN_JITTER_MS = 1_000
 """After the gateway came back its units greet it spread over this time."""
 
 
@@ -203,8 +203,8 @@ class Delivery:
         for flow in self._flows.values():
             flow.rewind()
 
-    def worker(self, name: str, state: WorkerState, up_ms: int) -> None:
-        """One of the gateway's workers said how it is."""
+    def worker(self, name: str, state: WorkerState, up_ms: int, retained: bool = True) -> None:
+        """One of the gateway's workers said how it is; `retained`: some time ago, and the broker kept it."""
         before = self._workers.get(name)
         self._workers[name] = state
         if not any(worker.online for worker in self._workers.values()):
@@ -212,8 +212,13 @@ class Delivery:
         elif before is None:
             if self._hello_tries > 1:
                 self._greet_anew(up_ms)
+            elif self._hello_tries and not retained and not self._heard:
+                self._came_back(up_ms)
         elif state.online and (not before.online or before.store != state.store):
-            self._greet_anew(up_ms + int(RETURN_JITTER_MS * self._jitter()))
+            self._came_back(up_ms)
+
+    def _came_back(self, up_ms: int) -> None:
+        self._greet_anew(up_ms + int(RETURN_JITTER_MS * self._jitter()))
 
     def _greet_anew(self, at_ms: int) -> None:
         self._hello_due_ms = at_ms

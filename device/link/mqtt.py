@@ -5,9 +5,11 @@ with a clean session, so that nothing handed over before a break can surface aft
 sends again what was not acknowledged. MQTT 3.1.1.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -17,13 +19,19 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device.core.events import Handed, Heard, LinkDown, LinkUp
+from device.link.silence import Silence
 from device.papers import Papers
 from wire import topics
 from wire.limits import MAX_PAYLOAD_BYTES
 from wire.words import Fault
 
 KEEPALIVE_S = 20
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
+"""TCP asks three times within it (after 1 s and 3 s again); a fourth would come at 7 s. TLS has it for each answer."""
+
+GREETING = 0
+"""Stands among the messages that want an answer for MQTT's own greeting; paho numbers from 1."""
+
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
 STEADY_S = 20.0
@@ -61,7 +69,8 @@ class MqttLink:
         self._papers = papers
         self._unit, self._brokers, self._put, self._will = unit, brokers, put, will
         self._jitter = jitter
-        self._stop = threading.Event()
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._silence = Silence()
         self._tokens: dict[int, int] = {}
         self._early: set[int] = set()
         self._tokens_lock = threading.Lock()
@@ -75,6 +84,7 @@ class MqttLink:
     def stop(self, farewell: tuple[str, bytes] | None = None) -> None:
         """Says `farewell` (topic, retained payload) if connected, and ends within a few seconds."""
         self._stop.set()
+        self._wake.set()
         client = self._client
         if client is not None:
             if farewell and client.is_connected():
@@ -98,9 +108,25 @@ class MqttLink:
             self._early.discard(info.mid)
             if not early:
                 self._tokens[info.mid] = token
+                self._silence.handed(info.mid, time.monotonic())
         if early:
             self._put(Handed(token))
         return True
+
+    def hurry(self) -> None:
+        """Something waits to be sent: without a connection the next try comes soon, however long it was to wait."""
+        if self._client is None:
+            self._wake.set()
+
+    def look(self) -> None:
+        """Gives up a connection that has been silent for too long; to be called now and then."""
+        client = self._client
+        with self._tokens_lock:
+            dead = client is not None and self._silence.is_dead(time.monotonic())
+        end: Any = client.socket() if client is not None and dead else None
+        if end is not None:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
     # The thread: it touches the client and the inbox, nothing else of ours
 
@@ -113,7 +139,15 @@ class MqttLink:
             why = self._hold(broker, conn, held)
             self._put(LinkDown(conn, why))
             wait_s = FIRST_WAIT_S if held.steady() else min(LONGEST_WAIT_S, wait_s * 2)
-            self._stop.wait(wait_s * (0.5 + self._jitter()))
+            self._rest(wait_s * (0.5 + self._jitter()))
+
+    def _rest(self, wait_s: float) -> None:
+        """Waits before the next try; not for so long when there is something to send."""
+        least_s = min(wait_s, FIRST_WAIT_S)
+        self._stop.wait(least_s)
+        self._wake.wait(wait_s - least_s)
+        if not self._stop.is_set():
+            self._wake.clear()
 
     def _hold(self, broker: Broker, conn: int, held: "_Held") -> str:
         try:
@@ -123,6 +157,8 @@ class MqttLink:
             return f"{broker}: {exc}"
         except Fault as exc:
             return str(exc)
+        with self._tokens_lock:
+            self._silence.handed(GREETING, time.monotonic())
         self._client = client
         if self._stop.is_set():
             client.disconnect()
@@ -157,6 +193,8 @@ class MqttLink:
             client.subscribe([(topics.ALL_WORKERS, 1), (topics.all_down(self._unit), 1)])
 
         def subscribed(*_: Any) -> None:
+            with self._tokens_lock:
+                self._silence.answered(GREETING, time.monotonic())
             held.begin()
             self._put(LinkUp(conn, str(broker)))
 
@@ -172,6 +210,7 @@ class MqttLink:
             with self._tokens_lock:
                 self._tokens.clear()
                 self._early.clear()
+                self._silence.forget()
 
         client.on_connect = connected
         client.on_subscribe = subscribed
@@ -182,6 +221,8 @@ class MqttLink:
 
     def _message(self, client: Client, _: Any, message: MQTTMessage) -> None:
         del client
+        with self._tokens_lock:
+            self._silence.heard(time.monotonic())
         if len(message.payload) <= MAX_PAYLOAD_BYTES:
             self._put(Heard(message.topic, bytes(message.payload), message.retain))
 
@@ -189,6 +230,7 @@ class MqttLink:
         del client
         with self._tokens_lock:
             token = self._tokens.pop(mid, None)
+            self._silence.answered(mid, time.monotonic())
             if token is None:
                 self._early.add(mid)
         if token is not None:

@@ -55,6 +55,9 @@ class _Gateway:
             self._answer(about.stream, batch.log, batch.first + len(batch.raws), batch.hs[-1])
         return True
 
+    def hurry(self) -> None:
+        """Nothing waits for a broker."""
+
     def _answer(self, stream: Stream, log: str, below: int, h: bytes) -> None:
         ack, topic = Ack(1, log, below, h.hex(), STORE, self.now_ms), topics.ack(UNIT, stream)
         said = codec.encode_signed(ack, topic, self.keys)

@@ -32,7 +32,10 @@ class FakePanel:
 
 class FakeLink:
     def __init__(self):
-        self.sent, self.up = [], True
+        self.sent, self.up, self.hurried = [], True, 0
+
+    def hurry(self):
+        self.hurried += 1
 
     def publish(self, topic, payload, qos, retain, token):
         if self.up:

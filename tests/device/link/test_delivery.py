@@ -20,6 +20,7 @@ from device.link.delivery import (
 )
 from device.link.pace import FLOOR_BYTES, START_BYTES_S
 from wire import chain
+from wire.live import WorkerState
 
 EVENT, TRACK, OLD = "e" * 16, "f" * 16, "a" * 16
 DAY_MS = 86_400_000
@@ -528,6 +529,20 @@ class TestGatewayGone:
         assert [bench.delivery.hello_due(t) for t in (0, 1_500, 4_500)] == [True] * 3
         bench.online("w1", up_ms=5_000)
         assert bench.delivery.hello_due(5_000)
+
+    def test_a_worker_that_comes_to_an_empty_broker_after_the_hello_is_greeted_with_jitter(
+        self, bench
+    ):
+        bench.jitter = 0.5
+        bench.delivery.connected(0)
+        assert bench.delivery.hello_due(0)
+        bench.delivery.worker("w1", WorkerState(1, True, "store-1"), 100, retained=False)
+        assert not bench.delivery.hello_due(99 + RETURN_JITTER_MS // 2)
+        assert bench.delivery.hello_due(100 + RETURN_JITTER_MS // 2)
+
+    def test_a_worker_that_has_answered_already_is_not_greeted_again(self, connected):
+        connected.delivery.worker("w1", WorkerState(1, True, "store-1"), 100, retained=False)
+        assert not connected.delivery.hello_due(100 + RETURN_JITTER_MS)
 
 
 @pytest.mark.parametrize("records", [1, 7, 40])

@@ -1,0 +1,101 @@
+"""The paho adapter with a real mosquitto: what ends a wait, and what ends a connection that has died."""
+
+import queue
+
+import msgspec
+import pytest
+
+from device.core.events import LinkDown, LinkUp
+from device.link import mqtt, silence
+from device.link.mqtt import Broker, MqttLink
+from device.papers import Papers
+from sim import broker as brokers
+from sim.chaos.line import Open, Set
+from sim.keys import CityKeys
+from sim.program import Program
+
+WAIT_S = 20
+UNIT = "cp-1"
+FOR_EVER = 1e6
+"""Chance that makes every wait an hour and more."""
+
+
+@pytest.fixture
+def broker(tmp_path):
+    """A mosquitto that is not started yet."""
+    if brokers.find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed: apt install mosquitto")
+    made = brokers.Broker(tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def line(tmp_path, broker):
+    """A line to `broker`; gives its port, and how to set its mode."""
+    program = Program(["sim", "line"], tmp_path / "line.log").start()
+    answer = program.ask(msgspec.json.encode(Open("l", broker.port)).decode())
+
+    def set_mode(mode):
+        program.ask(msgspec.json.encode(Set("l", mode)).decode())
+
+    yield msgspec.json.decode(answer)["port"], set_mode
+    program.stop()
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """Makes links to a port; gives each with the queue of what happens to it."""
+    CityKeys(tmp_path / "keys").enrol(UNIT, tmp_path / "identity")
+    made = []
+
+    def make(port, jitter):
+        told = queue.Queue()
+        papers = Papers(UNIT, tmp_path / "identity")
+        to = [Broker("127.0.0.1", port, tls=False)]
+        link = MqttLink(UNIT, to, told.put, lambda conn: b"gone", lambda: jitter, papers)
+        link.start()
+        made.append(link)
+        return link, told
+
+    yield make
+    for link in made:
+        link.stop()
+
+
+def until(told, kind, meanwhile=lambda: None):
+    """Waits for an event of `kind`, and does `meanwhile` now and then."""
+    for _ in range(WAIT_S * 10):
+        try:
+            event = told.get(timeout=0.1)
+        except queue.Empty:
+            meanwhile()
+            continue
+        if isinstance(event, kind):
+            return event
+    raise AssertionError(f"no {kind.__name__}")
+
+
+def test_what_waits_ends_the_wait_for_the_next_try(broker, linked, monkeypatch):
+    monkeypatch.setattr(mqtt, "FIRST_WAIT_S", 0.01)
+    link, told = linked(broker.port, FOR_EVER)
+    until(told, LinkDown)
+    broker.start()
+    link.hurry()
+    until(told, LinkUp)
+
+
+def test_a_connection_that_owes_an_answer_and_is_silent_is_given_up(
+    broker, line, linked, monkeypatch
+):
+    monkeypatch.setattr(silence, "FIRST_S", 0.0)
+    monkeypatch.setattr(silence, "LEAST_S", 0.2)
+    broker.start()
+    port, set_mode = line
+    link, told = linked(port, 0.0)
+    until(told, LinkUp)
+    set_mode("half open")
+    assert link.publish("xk/v1/cp-1/up/hello", b"{}", 1, False, 1)
+    until(told, LinkDown, meanwhile=link.look)
+    set_mode("whole")
+    until(told, LinkUp, meanwhile=link.look)
