@@ -1,14 +1,14 @@
 """The gateway's own records, of unit `gw`: alarms and findings, chained, signed and forwarded like a unit's."""
 
-import secrets
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from gateway.store.book import Book, Seal
-from gateway.store.schema import logs
+from gateway.store.schema import ledger
 from wire.batch import encode_record
 from wire.chain import Signer, link, signed_text
 from wire.records import Alarm, AlarmName, Record, Stream
@@ -49,7 +49,6 @@ class OwnLog:
         book.append((GATEWAY, STREAM, log), [raw], [h], seal)
 
     def _log(self, book: Book) -> str:
-        query = sa.select(logs.c.log).where(logs.c.unit == GATEWAY, logs.c.stream == STREAM)
-        begun = [key[2] for key in book.begun if key[0] == GATEWAY]
-        held: str | None = book.connection.execute(query.order_by(logs.c.first_ms)).scalar()
-        return held or (begun[0] if begun else secrets.token_hex(8))
+        """A log for each store: one that was put back from a copy must not give numbers anew that are taken."""
+        store = book.connection.execute(sa.select(ledger.c.store)).scalar_one()
+        return sha256(f"{GATEWAY}|{store}".encode()).hexdigest()[:16]
