@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.backup_commands import backup_commands
 from gateway.config import GatewayConfig
 from gateway.fleet.broker_commands import broker_commands
 from gateway.fleet.ca_commands import ca_commands
@@ -43,6 +44,7 @@ def add_commands(commands: Commands) -> None:
     _units_command(commands)
     quarantine_commands(commands)
     retain_command(commands)
+    backup_commands(commands)
 
 
 def _init_command(commands: Commands) -> None:

@@ -11,16 +11,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from sqlalchemy import Connection
 
 from gateway.roster import RosterBadge, RosterDuty, Wanted, WantedMessage, for_unit
 from gateway.store.open import Store
-from gateway.store.schema import configs
+from gateway.store.schema import configs, units
 from wire import codec, topics
 from wire.batch import BadPayload
 from wire.cards.keyfile import SiteKeys
 from wire.cards.ring import Card
 from wire.duties import DutyKind, duty_table
 from wire.limits import Name, Uid
+from wire.live import State
 from wire.orders import PHOTO_ON, ConfigMessage, LeastProof, PhotoOn, Place, Sampling
 from wire.seal import KEY_BYTES, public_of
 from wire.toml import convert, read_toml
@@ -176,12 +178,22 @@ def push(store: Store, unit: str, wanted: Wanted, site: SiteKeys | None = None) 
     _check_as_told(unit, wanted, site)
     with store.writing() as connection:
         query = sa.select(sa.func.max(configs.c.version)).where(configs.c.unit == unit)
-        version = (connection.execute(query).scalar() or 0) + 1
+        kept = connection.execute(query).scalar() or 0
+        version = max(kept, _in_use(connection, unit)) + 1
         body = msgspec.json.encode(WantedMessage(1, unit, version, wanted))
         now_ms = time.time_ns() // 1_000_000
         row = {"unit": unit, "version": version, "body": body}
         connection.execute(configs.insert().values(**row, pushed_ms=now_ms))
     return version
+
+
+def _in_use(connection: Connection, unit: str) -> int:
+    """The version that the unit says it uses: a store put back from a backup may know of none so new."""
+    state = connection.execute(sa.select(units.c.state).where(units.c.unit == unit)).scalar()
+    try:
+        return codec.decode(state, State).config or 0 if state else 0
+    except BadPayload:
+        return 0
 
 
 def _check_as_told(unit: str, wanted: Wanted, site: SiteKeys | None) -> None:

@@ -120,6 +120,10 @@ class City:
         self.gateway.stop()
         self.platform.stop()
         self.broker.stop()
+        self.close_store()
+
+    def close_store(self) -> None:
+        """Lets go of the gateway's store; it is opened anew when it is next looked at."""
         if self._store:
             self._store.close()
             self._store = None

@@ -63,7 +63,7 @@ class Store:
 def open_store(url: str) -> Store:
     """Opens the store at `url`, and brings its schema up to date. Raises `StoreFault`."""
     try:
-        return _ready(_engine(url), url)
+        return _ready(engine_of(url), url)
     except (DBAPIError, ArgumentError, NoSuchModuleError, ImportError, ValueError) as exc:
         raise fault(url, exc) from exc
 
@@ -79,20 +79,21 @@ def _ready(engine: Engine, url: str) -> Store:
 
 def fault(url: str, exc: Exception) -> StoreFault:
     """What a database error means for people."""
-    shown = _shown(url)
+    where = shown(url)
     why = str(getattr(exc, "orig", None) or exc).strip().splitlines()[0]
     return StoreFault(
-        f"数据库 {shown} 无法使用：{why}；请检查 [store] url、磁盘空间与权限",
-        f"store {shown} cannot be used: {why}; check [store] url, disk space and permissions",
+        f"数据库 {where} 无法使用：{why}；请检查 [store] url、磁盘空间与权限",
+        f"store {where} cannot be used: {why}; check [store] url, disk space and permissions",
     )
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     """`url` without its password."""
     return re.sub(r"(://[^/@]*?):[^/]*@", r"\1:***@", url)
 
 
-def _engine(url: str) -> Engine:
+def engine_of(url: str) -> Engine:
+    """What gives connections to the database at `url`, prepared as a store needs them."""
     if not url.startswith("sqlite"):
         return sa.create_engine(url, pool_pre_ping=True)
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
@@ -111,10 +112,20 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _migrate(engine: Engine, url: str) -> None:
+def _scripts() -> tuple[Config, ScriptDirectory]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    return config, ScriptDirectory.from_config(config)
+
+
+def knows(revision: str) -> bool:
+    """Whether this software can bring a store of that revision up to date."""
+    return revision in {script.revision for script in _scripts()[1].walk_revisions()}
+
+
+def _migrate(engine: Engine, url: str) -> None:
+    config, scripts = _scripts()
+    newest = scripts.get_current_head()
     with engine.begin() as connection:
         if engine.dialect.name != "sqlite":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7865443)"))
@@ -138,7 +149,7 @@ def _upgrade(config: Config, url: str) -> None:
         command.upgrade(config, "head")
     except CommandError as exc:
         raise StoreFault(
-            f"数据库 {_shown(url)} 由更新版本的软件写成（{exc}）；请升级软件，数据库未被改动",
-            f"store {_shown(url)} was written by a newer version ({exc}): update the software; "
+            f"数据库 {shown(url)} 由更新版本的软件写成（{exc}）；请升级软件，数据库未被改动",
+            f"store {shown(url)} was written by a newer version ({exc}): update the software; "
             "the store was not touched",
         ) from exc
