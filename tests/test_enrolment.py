@@ -25,6 +25,7 @@ from sim.city import wait_for
 from sim.program import Program
 
 DAY_MS = 86_400_000
+WAIT_S = 60.0
 
 
 class Town:
@@ -53,7 +54,7 @@ class Town:
     def __enter__(self):
         self.broker.start()
         self.gateway.start()
-        wait_for(lambda: "connected to broker" in self.gateway_log.read_text(), 30)
+        assert wait_for(lambda: "connected to broker" in self.gateway_log.read_text(), WAIT_S)
         return self
 
     def __exit__(self, *_):
@@ -112,7 +113,7 @@ def test_a_code_makes_a_unit_belong_and_is_good_once(town, xk, enrol):
     own = town.unit / "identity" / "unit.pem"
     assert stat.S_IMODE(own.stat().st_mode) == 0o600
     town.device.start()
-    wait_for(town.online, 30)
+    assert wait_for(town.online, WAIT_S)
     town.device.stop()
     again = xk("device", "enrol", "--config", town.device_toml, "--code", code)
     assert again[0] == 2
@@ -127,14 +128,14 @@ def test_a_unit_renews_by_itself_and_goes_on(town, enrol):
     old = town.papers.load()
     assert old.serial != held.serial
     town.device.start()
-    wait_for(lambda: town.papers.load().serial != old.serial, 60)
+    assert wait_for(lambda: town.papers.load().serial != old.serial, WAIT_S)
     new = town.papers.load()
     assert new.kid != old.kid
     assert new.to_ms > now_ms() + 700 * DAY_MS
     assert not (town.unit / "identity" / "unit.next.pem").exists()
     town.broker.cut()
     town.broker.start()
-    wait_for(town.online, 60)
+    assert wait_for(lambda: town.device_log.read_text().count("connected to broker") == 2, WAIT_S)
     assert town.serials()[-1] == new.serial
 
 
@@ -156,20 +157,20 @@ def with_little_left(town):
 def test_a_revoked_unit_is_out_and_comes_back_by_a_code_alone(town, xk, enrol):
     enrol()
     town.device.start()
-    wait_for(town.online, 30)
+    assert wait_for(town.online, WAIT_S)
     words = ("gateway", "ca", "revoke", "--config", town.toml, "--unit", "cp-1", "--why", "lost")
     assert xk(*words)[0] == 0
-    wait_for(lambda: not town.online(), 30)
+    assert wait_for(lambda: not town.online(), WAIT_S)
     town.device.stop()
     said = len(town.device_log.read_text())
     town.device.start()
-    wait_for(lambda: "no broker: 127.0.0.1" in town.device_log.read_text()[said:], 30)
+    assert wait_for(lambda: "no broker: 127.0.0.1" in town.device_log.read_text()[said:], WAIT_S)
     town.device.stop()
     assert not town.online()
     _, (done, said) = enrol()
     assert done == 0, said
     town.device.start()
-    wait_for(town.online, 30)
+    assert wait_for(town.online, WAIT_S)
 
 
 def test_files_that_somebody_carries(town, xk, tmp_path):
@@ -191,3 +192,23 @@ def test_what_was_asked_is_kept_as_it_came(town, enrol):
     assert (row.unit, row.state) == ("cp-1", "signed")
     assert row.message[:1] in b"{\x78"
     assert time.time() * 1000 - row.done_ms < 60_000
+
+
+def test_new_keys_of_the_site_reach_the_unit_by_themselves(town, xk, enrol, tmp_path):
+    """Broker, gateway and signing key are replaced under way; the unit is not touched."""
+    enrol()
+    town.device.start()
+    assert wait_for(town.online, WAIT_S)
+    assert xk("gateway", "ca", "renew", "--config", town.toml)[0] == 0
+    for one in (town.gateway, town.broker):
+        one.stop()
+        one.start()
+    wanted = tmp_path / "unit.toml"
+    wanted.write_text("repeat_s = 7\n")
+    push = ("gateway", "config", "push", "--config", town.toml, "--unit", "cp-1", wanted)
+    assert xk(*push)[0] == 0
+    assert wait_for(lambda: config_in_use(town) == 1, WAIT_S)
+
+
+def config_in_use(town):
+    return {row.unit: row.config for row in unit_rows(town.store, now_ms())}.get("cp-1")
