@@ -95,6 +95,9 @@ class PowerSection(Struct, frozen=True, forbid_unknown_fields=True):
 class CameraSection(Struct, frozen=True, forbid_unknown_fields=True):
     """The camera, and where its photos lie: at most `max_photos` of `max_mb` MiB in all.
 
+    `keep_free_mb`: MiB of the medium that are not for photos, so that records have room whatever else fills
+    it. `link_pct`: what photos may take of the link, in percent, while no record waits; a check-in that comes
+    meanwhile waits for so much of a second at most.
     `width`, `height` in pixels; `camera_num` as libcamera counts. `control`: for `sim`, the file by which
     the simulated camera is told to fail.
     """
@@ -103,6 +106,8 @@ class CameraSection(Struct, frozen=True, forbid_unknown_fields=True):
     folder: PathText = "photos"
     max_photos: Annotated[int, Meta(ge=1, le=1_000_000)] = 2_000
     max_mb: Annotated[int, Meta(ge=16, le=1_000_000)] = 1_024
+    keep_free_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 256
+    link_pct: Annotated[int, Meta(ge=1, le=100)] = 50
     width: Annotated[int, Meta(ge=64, le=9_152, multiple_of=32)] = 2_304
     height: Annotated[int, Meta(ge=64, le=6_944, multiple_of=2)] = 1_296
     quality: Annotated[int, Meta(ge=10, le=100)] = 85

@@ -19,7 +19,7 @@ from wire.records import STREAMS, Checkin, Crew, Photo, Record, Ref, StopReason,
 from wire.track import TrackFix
 
 RECENT = 50
-"""Records looked through for check-ins that a repeated tap could belong to, and for photos."""
+"""Records looked through for check-ins that a repeated tap could belong to."""
 
 log = logging.getLogger("xunkong.device")
 
@@ -64,7 +64,7 @@ def recall(journal: Journal, last_stop: StopReason) -> Memory:
         open_boot=run.before if run else None,
         recent=tuple(r for r in newest if isinstance(r, Checkin | Crew)),
         taps=tuple(_taps(journal)),
-        photos=tuple(r.sha256 for r in newest if isinstance(r, Photo) and r.lost is None),
+        photo_stands=lambda digest: any(_tells_of(raw, digest) for raw in journal.naming(digest)),
         notes=notes,
         kept_time=kept_time(journal, notes.recall(NOTE, KeptTime), fixes),
         lost=tuple(Lost(s.stream, s.log, s.first, s.last, s.h_last) for s in journal.opening.lost),
@@ -103,6 +103,11 @@ def _taps(journal: Journal) -> Iterator[tuple[Ref, Checkin | Crew]]:
         record = decode_record(raw)
         if isinstance(record, Checkin | Crew):
             yield Ref("event", log_name, seq), record
+
+
+def _tells_of(raw: bytes, digest: str) -> bool:
+    record = decode_record(raw)
+    return isinstance(record, Photo) and record.sha256 == digest and record.lost is None
 
 
 def _newest(journal: Journal) -> Sequence[Record | Unreadable]:

@@ -80,11 +80,19 @@ class Keys:
 class Parts:
     """All parts of one unit. A part that the configuration leaves out is not imported either."""
 
-    def __init__(self, config: DeviceConfig, folder: Path, put: Put) -> None:
+    def __init__(
+        self,
+        config: DeviceConfig,
+        folder: Path,
+        put: Put,
+        reached: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        """`reached` is called at the photos' named points."""
         self.panel: Display = _panel(config.panel, config.power is not None, folder, put)
         self._alive: dict[str, Alive] = {}
         self._keys = Keys()
-        self._camera = _camera(config, folder, put) if config.camera.kind != "none" else None
+        there = config.camera.kind != "none"
+        self._camera = _camera(config, folder, put, reached) if there else None
         if config.nfc:
             self._alive["nfc"] = _nfc(config.nfc.port, self._keys, put)
         if config.gps:
@@ -183,7 +191,9 @@ def _modem(command: str, put: Put) -> Reader:
     return Rounds("modem", MODEM_EVERY_S, lambda: modem_said(mmcli.read(), boot), put)
 
 
-def _camera(config: DeviceConfig, folder: Path, put: Put) -> PhotoTaker:
+def _camera(
+    config: DeviceConfig, folder: Path, put: Put, reached: Callable[[str], None]
+) -> PhotoTaker:
     from device.photos.worker import Budget, PhotoWorker
     from hardware.camera.driver import Camera
     from hardware.camera.process import command
@@ -193,8 +203,9 @@ def _camera(config: DeviceConfig, folder: Path, put: Put) -> PhotoTaker:
     settings = StillSettings(said.camera_num, said.width, said.height, said.quality)
     text = msgspec.json.encode(settings).decode()
     words = command(said.kind, text, str(folder / said.control))
-    budget = Budget(folder / said.folder, said.max_photos, said.max_mb * 2**20)
-    return PhotoWorker(config.unit.id, budget, lambda told: Camera(words, told), put)
+    room, free = said.max_mb * 2**20, said.keep_free_mb * 2**20
+    budget = Budget(folder / said.folder, said.max_photos, room, free)
+    return PhotoWorker(config.unit.id, budget, lambda told: Camera(words, told), put, reached)
 
 
 def card_event(card: Any) -> ev.CardShown:

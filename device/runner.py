@@ -65,7 +65,7 @@ class Runner:
         self._identity = Identity(config.unit.id, config.unit.role, system.boot_id(), version)
         self._inbox = Inbox()
         self._papers = Papers(config.unit.id, identity_folder(path, config))
-        self._parts = Parts(config, path.parent, self._inbox.put)
+        self._parts = Parts(config, path.parent, self._inbox.put, reached)
         self._spoken = Spoken()
         self._last_act: Sequence[str] | None = None
 
@@ -309,6 +309,7 @@ def _means(config: DeviceConfig, papers: Papers, journal: Path, memory: Memory) 
         if power
         else None,
         camera=config.camera.kind != "none",
+        photo_share=config.camera.link_pct / 100,
         feed_clock=config.clock.chrony_socket is not None,
         budgets=_budgets(config),
     )

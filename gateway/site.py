@@ -123,6 +123,8 @@ kind = "gpio"              # or sim, none
 #folder = "photos"         # what waits for the gateway lies here
 #max_photos = 2000
 #max_mb = 1024
+#keep_free_mb = 256        # of the card, for records
+#link_pct = 50             # what photos may take of the link while nothing else waits
 """,
 }
 

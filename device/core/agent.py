@@ -66,7 +66,8 @@ class Agent:
         welfare = Welfare(identity.boot, scribe, picture, urgent, roster)
         self._keeping = Keeping(clock, scribe, picture, delivery)
         verifier, token = means.verifier, self._token
-        upload = Upload(identity.unit, verifier, clock, picture, delivery, token, economy)
+        share = means.photo_share
+        upload = Upload(identity.unit, verifier, clock, picture, delivery, token, economy, share)
         self._health = health = Health(means.budgets, clock, scribe, picture, economy)
         duties = Duties(identity.boot, scribe, roster)
         taps = Taps(
@@ -101,7 +102,7 @@ class Agent:
             downlink,
             Uplink(identity, clock, picture, drive, urgent, downlink, delivery, token),
             Renewal(identity.unit, means, timekeeper, picture, delivery, token),
-            Photos(means.camera, scribe, clock, urgent, upload),
+            Photos(means.camera, scribe, clock, picture, urgent, upload),
             upload,
         )
         self._handlers = _table(self._desks)

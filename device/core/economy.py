@@ -13,6 +13,9 @@ from wire.orders import Sampling
 
 Saving = Literal["photos", "positions"]
 
+URGENT: frozenset[str] = frozenset(("sos", "order"))
+"""Reasons of photos that somebody waits for: they go before others, and are never held back."""
+
 THIN_MOVING_S, THIN_REST_S = 5.0, 300.0
 THIN_POS = 10
 """A live position goes out this many times more seldom."""
@@ -39,10 +42,9 @@ class Economy:
     def __init__(self) -> None:
         self.saving: Saving | None = None
 
-    @property
-    def photos(self) -> bool:
-        """Whether photos may go out; they stay on the unit until then."""
-        return self.saving is None
+    def photos(self, urgent: bool) -> bool:
+        """Whether a photo may go out; it stays on the unit until then."""
+        return urgent or self.saving is None
 
     def sampling(self, wanted: Sampling) -> Sampling:
         """How densely positions are recorded: corners stay, the pace is slower."""

@@ -189,6 +189,12 @@ class PhotoDone(Struct, frozen=True):
     utc_ms: int | None
 
 
+class ResendPhoto(Struct, frozen=True):
+    """The gateway lacks a photo that it had: it waits again, if it is still kept; `PhotosFound` or `PhotoGone`."""
+
+    sha256: str
+
+
 class ForgetPhoto(Struct, frozen=True):
     """It is on record that the photo is lost: what is left of it may go."""
 
@@ -203,7 +209,14 @@ class TidyPhotos(Struct, frozen=True):
 
 
 PhotoEffect = (
-    TakePhoto | ListPhotos | AnnouncePhoto | ReadChunk | PhotoDone | ForgetPhoto | TidyPhotos
+    TakePhoto
+    | ListPhotos
+    | AnnouncePhoto
+    | ReadChunk
+    | PhotoDone
+    | ResendPhoto
+    | ForgetPhoto
+    | TidyPhotos
 )
 """What the photos' own worker does."""
 

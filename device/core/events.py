@@ -226,9 +226,13 @@ class PhotoFailed(Struct, frozen=True):
 
 
 class PhotosFound(Struct, frozen=True):
-    """Photos that wait for the gateway since runs before, the oldest first: SHA-256 and size in bytes."""
+    """Photos that wait for the gateway since runs before, or again: the oldest first, SHA-256 and size in bytes.
+
+    `urgent`: those that somebody waits for.
+    """
 
     waiting: tuple[tuple[str, int], ...]
+    urgent: tuple[str, ...] = ()
 
 
 class ChunkRead(Struct, frozen=True):
@@ -264,6 +268,12 @@ class PapersLaid(Struct, frozen=True):
     why: str | None
 
 
+class PhotoGone(Struct, frozen=True):
+    """A photo that the gateway asked for is not kept here any more."""
+
+    sha256: str
+
+
 class Tick(Struct, frozen=True):
     """Nothing happened for a moment; what is due may be done."""
 
@@ -297,5 +307,6 @@ Event = (
     | PhotoLost
     | RequestMade
     | PapersLaid
+    | PhotoGone
     | Tick
 )

@@ -67,7 +67,7 @@ class Memory(Struct, frozen=True):
     """What the journal remembers of the runs before. `open_boot`: the boot of `open_fixes`, None: unknown.
 
     `taps`: the newest check-ins and sign-ons in this journal's log, oldest first, each as what it stands.
-    `photos`: the SHA-256 of the photos among the newest records.
+    `photo_stands(sha256)`: whether a record of this photo stands in the journal.
     `kept_time`: the last time that was written down, None if none ever was.
     """
 
@@ -79,7 +79,7 @@ class Memory(Struct, frozen=True):
     open_boot: str | None = None
     recent: tuple[Checkin | Crew, ...] = ()
     taps: tuple[tuple[Ref, Checkin | Crew], ...] = ()
-    photos: tuple[str, ...] = ()
+    photo_stands: Callable[[str], bool] = lambda digest: False
     lost: tuple[Lost, ...] = ()
     notes: Notes = Notes()
     kept_time: KeptTime | None = None
@@ -140,6 +140,7 @@ class Means(Struct, frozen=True):
     `introduction()`: the unit's certificate (DER, base64) and the public key that secrets are sealed to
     (hex), for its greeting; None where it has none. `certificate()`: the one in use, None likewise.
     `ignition`: None where no wire tells of it. `camera`: whether photos can be taken.
+    `photo_share` (0 to 1): what photos may take of the link.
     `feed_clock`: the receiver's time is to be handed to the system's clock daemon.
     """
 
@@ -151,6 +152,7 @@ class Means(Struct, frozen=True):
     floor_ms: int
     ignition: Ignition | None = None
     camera: bool = False
+    photo_share: float = 0.5
     feed_clock: bool = False
     cards: Cards = NoCards()
     budgets: Budgets = Budgets()

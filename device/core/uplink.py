@@ -77,7 +77,9 @@ class Uplink(Desk):
         if (pressing or self._state_token is None) and self._picture.state_due(now.up_ms, pressing):
             effects.append(self._state(now))
         if self._delivery.hello_due(now.up_ms):
-            effects.append(self._downlink.hello(self._id.boot, self._token()))
+            hello = self._downlink.hello(self._id.boot, self._token())
+            self._delivery.counted(hello.token, len(hello.payload), now.up_ms)
+            effects.append(hello)
         if self._picture.pos_due(now.up_ms, self._drive.moving):
             payload = msgspec.json.encode(self._picture.pos(now.up_ms))
             effects.append(Publish(topics.pos(self._id.unit), payload, 0, False, self._token()))

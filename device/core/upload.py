@@ -1,7 +1,12 @@
 """The desk of photos on their way: a chunk at a time, after all records, gone on with where the gateway says.
 
-The gateway alone knows how much of a photo it has: after a start the first chunk is sent anew, and its
-answer says where to go on. A photo that is refused waits longer each time, and lets the others pass.
+The gateway alone knows how much of a photo it has: of one from before it is asked by a chunk without bytes,
+and its answer says where to go on. What it has lost waits again. A photo that is refused waits longer each
+time, and lets the others pass.
+
+Photos take no more than their share of the link. How long a chunk held the link is what it took beyond a
+round trip: the next one is as large as fits into the share of a second, and follows when the rest of the
+time is over too.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,8 +29,8 @@ from wire.chain import Verifier
 from wire.limits import MAX_CHUNK_BYTES
 from wire.orders import PhotoAck, Refused
 
-FIRST_CHUNK_BYTES = 4 * 1024
-"""On a fresh connection, whose pace is not known yet; doubled with each answer."""
+FIRST_CHUNK_BYTES = 2 * 1024
+"""On a fresh connection, whose pace is not known yet; doubled as long as there is time."""
 
 LEAST_CHUNK_BYTES = 1024
 """No smaller ones: each costs a message and an answer."""
@@ -37,8 +42,11 @@ REFUSED_MAX_MS = 3_600_000
 
 
 class _Waiting(Struct):
+    """`next`: the gateway has all below; None: it is to be asked."""
+
     size_bytes: int
-    next: int = 0
+    urgent: bool
+    next: int | None = 0
     tries: int = 0
     hold_until_ms: int = 0
 
@@ -48,12 +56,16 @@ class _InFlight(Struct):
     sha256: str
     offset: int
     asked_ms: int
+    size: int = 0
     digest: str = ""
     taken_ms: int | None = None
 
 
 class Upload(Desk):
-    """Photos that wait for the gateway. One chunk is on its way at a time, so that records overtake them."""
+    """Photos that wait for the gateway. One chunk is on its way at a time, so that records overtake them.
+
+    `share` (0 to 1): what photos may take of the link.
+    """
 
     def __init__(
         self,
@@ -64,7 +76,9 @@ class Upload(Desk):
         delivery: Delivery,
         token: Callable[[], int],
         economy: Economy,
+        share: float,
     ) -> None:
+        self._share = share
         self._unit, self._verifier, self._clock = unit, verifier, clock
         self._picture, self._delivery, self._token = picture, delivery, token
         self._economy = economy
@@ -72,6 +86,13 @@ class Upload(Desk):
         self._in_flight: _InFlight | None = None
         self._chunk_bytes = FIRST_CHUNK_BYTES
         self._tries = 0
+        self._rest_until_ms = 0
+        self._looked = False
+
+    @property
+    def emptied(self) -> bool:
+        """Whether nothing waits, as far as the folder was heard of."""
+        return self._looked and not self._waiting
 
     def handlers(self) -> Mapping[type, Handler]:
         return {
@@ -85,9 +106,9 @@ class Upload(Desk):
 
     # What waits
 
-    def add(self, digest: str, size_bytes: int) -> None:
+    def add(self, digest: str, size_bytes: int, urgent: bool) -> None:
         """A photo that is on record waits from now on."""
-        self._waiting.setdefault(digest, _Waiting(size_bytes))
+        self._waiting.setdefault(digest, _Waiting(size_bytes, urgent))
         self._count()
 
     def remove(self, digest: str) -> None:
@@ -101,10 +122,15 @@ class Upload(Desk):
         self._picture.photos(len(self._waiting))
 
     def _found(self, found: ev.PhotosFound, now: Now) -> list[Effect]:
-        """Those of runs before come first: they are older."""
+        """They come before those of now: they are older."""
         del now
-        older = {digest: _Waiting(size_bytes) for digest, size_bytes in found.waiting}
-        self._waiting = {**older, **{k: v for k, v in self._waiting.items() if k not in older}}
+        urgent = frozenset(found.urgent)
+        older = {
+            digest: _Waiting(size_bytes, digest in urgent, None)
+            for digest, size_bytes in found.waiting
+            if digest not in self._waiting
+        }
+        self._waiting, self._looked = {**older, **self._waiting}, True
         self._count()
         return []
 
@@ -113,17 +139,29 @@ class Upload(Desk):
     def due(self, now: Now) -> list[Effect]:
         """The next chunk, where no record waits, the link has room for it and the SIM's plan allows it."""
         self._give_up_waiting(now.up_ms)
-        wanted = self._waiting and not self._in_flight and self._economy.photos
-        spare = self._delivery.spare() if wanted else 0
-        if spare < LEAST_CHUNK_BYTES:
+        if self._in_flight or not self._waiting or now.up_ms < self._rest_until_ms:
             return []
-        for digest, photo in self._waiting.items():
-            if now.up_ms >= photo.hold_until_ms:
-                return [self._ask(digest, photo, spare, now.up_ms)]
-        return []
+        chosen = self._chosen(now.up_ms)
+        spare = self._delivery.spare() if chosen else 0
+        if chosen is None or spare < LEAST_CHUNK_BYTES:
+            return []
+        return [self._ask(chosen, self._waiting[chosen], spare, now.up_ms)]
+
+    def _chosen(self, up_ms: int) -> str | None:
+        """The photo that goes on: the oldest of those that somebody waits for, else the oldest; None: none may."""
+        for urgent in (True, False):
+            if not self._economy.photos(urgent):
+                continue
+            for digest, photo in self._waiting.items():
+                if photo.urgent is urgent and up_ms >= photo.hold_until_ms:
+                    return digest
+        return None
 
     def _ask(self, digest: str, photo: _Waiting, spare: int, up_ms: int) -> Effect:
-        self._in_flight = _InFlight(self._token(), digest, photo.next, up_ms)
+        """Asks the folder for a chunk, or the gateway how much it has."""
+        self._in_flight = _InFlight(self._token(), digest, photo.next or 0, up_ms)
+        if photo.next is None:
+            return self._publish(self._in_flight, b"", up_ms)
         most = min(MAX_CHUNK_BYTES, self._chunk_bytes, spare)
         return ef.ReadChunk(digest, photo.next, most, self._in_flight.token)
 
@@ -131,15 +169,32 @@ class Upload(Desk):
         sent = self._in_flight
         if sent is None or sent.token != read.token:
             return []
-        sent.digest = sha256(read.data).hexdigest()
-        self._delivery.counted(read.token, len(read.data), now.up_ms)
-        topic = topics.photo(self._unit, read.sha256, read.offset)
-        return [Publish(topic, read.data, 1, False, read.token)]
+        sent.asked_ms, sent.size = now.up_ms, len(read.data)
+        return [self._publish(sent, read.data, now.up_ms)]
+
+    def _publish(self, sent: _InFlight, data: bytes, up_ms: int) -> Publish:
+        sent.digest = sha256(data).hexdigest()
+        topic = topics.photo(self._unit, sent.sha256, sent.offset)
+        self._delivery.counted(sent.token, len(topic) + len(data), up_ms)
+        return Publish(topic, data, 1, False, sent.token)
 
     def _handed(self, handed: ev.Handed, now: Now) -> list[Effect]:
-        if self._in_flight and self._in_flight.token == handed.token:
-            self._in_flight.taken_ms = now.up_ms
+        sent = self._in_flight
+        if sent and sent.token == handed.token:
+            sent.taken_ms = now.up_ms
+            if sent.size:
+                took_ms = now.up_ms - sent.asked_ms - self._delivery.trip_ms()
+                self._bore(sent.size, max(0, took_ms), now.up_ms)
         return []
+
+    def _bore(self, size: int, took_ms: int, up_ms: int) -> None:
+        """A chunk held the link for `took_ms`: how long it is left alone now, and how large the next one is."""
+        self._rest_until_ms = up_ms + int(took_ms * (1 / self._share - 1))
+        fits_ms = 1000 * self._share
+        if took_ms > fits_ms:
+            self._chunk_bytes = max(LEAST_CHUNK_BYTES, int(size * fits_ms / took_ms))
+        elif took_ms < fits_ms / 2 and size >= self._chunk_bytes // 2:
+            self._chunk_bytes = min(MAX_CHUNK_BYTES, self._chunk_bytes * 2)
 
     def _give_up_waiting(self, up_ms: int) -> None:
         """What the broker took and the gateway did not answer, or the folder did not give, is asked anew."""
@@ -153,7 +208,7 @@ class Upload(Desk):
 
     def _link_changed(self, event: ev.LinkUp | ev.LinkDown, now: Now) -> list[Effect]:
         del event, now
-        self._in_flight, self._chunk_bytes = None, FIRST_CHUNK_BYTES
+        self._in_flight, self._chunk_bytes, self._rest_until_ms = None, FIRST_CHUNK_BYTES, 0
         return []
 
     # What the gateway says
@@ -180,7 +235,7 @@ class Upload(Desk):
             return []
         photo = self._waiting.pop(sent.sha256)
         photo.hold_until_ms = now.up_ms + min(REFUSED_MAX_MS, REFUSED_MS * 2**photo.tries)
-        photo.tries, photo.next = min(photo.tries + 1, 8), 0
+        photo.tries, photo.next = min(photo.tries + 1, 8), None
         self._waiting[sent.sha256] = photo
         self._in_flight = None
         self._picture.alarm(
@@ -189,22 +244,22 @@ class Upload(Desk):
         return []
 
     def _acknowledged(self, ack: PhotoAck, now: Now) -> list[Effect]:
-        photo = self._waiting.get(ack.sha256)
+        photo, sent = self._waiting.get(ack.sha256), self._in_flight
         if photo is None:
-            return []
+            return [] if ack.done else [ef.ResendPhoto(ack.sha256)]
         if ack.done:
-            self._answered()
+            if sent and sent.sha256 == ack.sha256:
+                self._answered()
             self.remove(ack.sha256)
             return [ef.PhotoDone(ack.sha256, self._clock.stamp(now.up_ms).at_ms)]
-        sent = self._in_flight
-        if sent is None or sent.sha256 != ack.sha256 or ack.next in (sent.offset, photo.size_bytes):
+        if sent is None or sent.sha256 != ack.sha256 or ack.next == photo.size_bytes:
+            return []
+        if photo.next is not None and ack.next == sent.offset:
             return []
         photo.next = min(ack.next, photo.size_bytes)
         self._answered()
         return []
 
     def _answered(self) -> None:
-        """The link bears as much; with the time it may bear more."""
         self._picture.alarm("photo", None)
         self._in_flight, self._tries = None, 0
-        self._chunk_bytes = min(MAX_CHUNK_BYTES, self._chunk_bytes * 2)

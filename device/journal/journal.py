@@ -350,6 +350,16 @@ class Journal:
         read = ((seq, read_row(seq, body)) for seq, body in rows)
         return [(seq, row.raw.encode()) for seq, row in read if row]
 
+    def naming(self, text: str) -> Iterator[bytes]:
+        """The events that hold `text` anywhere, without those that rotted; all logs are looked through."""
+        for log in self.logs("event"):
+            rows = self._fetch(
+                f"SELECT doc_id, body FROM {sql_name(table_name('event', log.log))} "
+                "WHERE instr(body, ?)",
+                (text,),
+            )
+            yield from (row.raw.encode() for seq, body in rows if (row := read_row(seq, body)))
+
     def iterate(
         self, stream: Stream, rotten: list[RottenRow] | None = None
     ) -> Iterator[tuple[str, int, bytes, bytes]]:

@@ -178,14 +178,15 @@ class Delivery:
         return h if h is not None else bytes(32)
 
     def spare(self) -> int:
-        """Bytes of what is no record that may be handed over now: none while any record waits.
-
-        Half of what a second of the link carries at most: a record that comes meanwhile waits no longer.
-        """
+        """Bytes of what is no record that may be handed over now: none while any record waits."""
         settled = self.gateway_here and all(flow.known for flow in self._greeting())
         if not self._up or not settled or any(self.queue().values()):
             return 0
-        return min(self._pace.second() // 2, self._pace.room())
+        return self._pace.room()
+
+    def trip_ms(self) -> int:
+        """What a message takes there and back at the least, 0 where that is not known."""
+        return self._pace.trip_ms()
 
     # What happened to the link
 

@@ -7,7 +7,7 @@ upload. `submit` and what the camera says only go into the queue; what came of i
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import msgspec
 
 from device.core import effects as ef
 from device.core import events as ev
+from device.core.economy import URGENT
 from device.photos.exif import About, about, stamp
 from device.photos.folder import Entry, PhotoFault, PhotoFolder, Rotten
 from hardware.camera.driver import CameraEvent, CameraStatus, NoShot, Shot
@@ -35,15 +36,19 @@ class TakesPhotos(Protocol):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """Where photos lie, and how many of how many bytes in all."""
+    """Where photos lie, how many of how many bytes in all, and what they leave free of the medium."""
 
     path: Path
     most_count: int
     most_bytes: int
+    keep_free_bytes: int = 0
 
 
 class PhotoWorker:
-    """`put` takes events from this thread; `make_camera` is given what the camera's events go to."""
+    """`put` takes events from this thread; `make_camera` is given what the camera's events go to.
+
+    `reached` is called at the folder's named points.
+    """
 
     def __init__(
         self,
@@ -51,7 +56,9 @@ class PhotoWorker:
         budget: Budget,
         make_camera: Callable[[Callable[[CameraEvent], None]], TakesPhotos],
         put: Callable[[ev.Event], None],
+        reached: Callable[[str], None] = lambda point: None,
     ) -> None:
+        self._reached = reached
         self._unit, self._budget, self._put = unit, budget, put
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._camera = make_camera(self._queue.put)
@@ -67,6 +74,7 @@ class PhotoWorker:
             ef.AnnouncePhoto: self._announce,
             ef.ReadChunk: self._read,
             ef.PhotoDone: self._done,
+            ef.ResendPhoto: self._resend,
             ef.ForgetPhoto: lambda effect: self._there().forget(effect.sha256),
             ef.TidyPhotos: self._tidy,
             CameraStatus: self._camera_is,
@@ -105,7 +113,13 @@ class PhotoWorker:
         """The folder; one that could not be opened is tried again each time."""
         if self._folder is None:
             budget = self._budget
-            self._folder = PhotoFolder(budget.path, budget.most_count, budget.most_bytes)
+            self._folder = PhotoFolder(
+                budget.path,
+                budget.most_count,
+                budget.most_bytes,
+                budget.keep_free_bytes,
+                reached=self._reached,
+            )
         return self._folder
 
     def _trouble(self, job: object, exc: PhotoFault | ValueError) -> None:
@@ -126,8 +140,7 @@ class PhotoWorker:
         self._list_owed = True
         folder = self._there()
         self._list_owed = False
-        waiting = tuple((entry.sha256, entry.size_bytes) for entry in folder.list("waiting"))
-        self._put(ev.PhotosFound(waiting))
+        self._put(_found(folder.list("waiting")))
         for entry in folder.list("new"):
             try:
                 jpeg = folder.read(entry.sha256, 0, entry.size_bytes)
@@ -160,7 +173,7 @@ class PhotoWorker:
         whose = About(self._unit, wanted.reason, wanted.ref)
         try:
             jpeg = stamp(shot.jpeg, whose, wanted.record, shot.exposure_us, shot.iso)
-            entry = self._there().keep(jpeg)
+            entry = self._there().keep(jpeg, wanted.reason in URGENT)
         except (PhotoFault, ValueError) as exc:
             self._trouble(wanted, exc)
             return
@@ -193,6 +206,16 @@ class PhotoWorker:
     def _done(self, done: ef.PhotoDone) -> None:
         if self._there().move(done.sha256, "done"):
             self._there().mark(done.sha256, done.utc_ms)
+
+    def _resend(self, wanted: ef.ResendPhoto) -> None:
+        """One that waits, or has no record yet, goes out anyway; a loss is told anyway."""
+        held = self._there().find(wanted.sha256)
+        if held and held.state != "done":
+            return
+        if held and self._there().move(wanted.sha256, "waiting"):
+            self._put(_found([held]))
+        else:
+            self._put(ev.PhotoGone(wanted.sha256))
 
     def _tidy(self, tidy: ef.TidyPhotos) -> None:
         if tidy.utc_ms is not None:
@@ -234,6 +257,13 @@ def scene(unit: str, wanted: ef.TakePhoto) -> tuple[str, ...]:
         f"{unit} {wanted.reason}",
         f"at {record.at_ms} ms UTC",
         f"{place or ''} {where}".strip(),
+    )
+
+
+def _found(entries: Sequence[Entry]) -> ev.PhotosFound:
+    return ev.PhotosFound(
+        tuple((entry.sha256, entry.size_bytes) for entry in entries),
+        tuple(entry.sha256 for entry in entries if entry.urgent),
     )
 
 

@@ -7,7 +7,7 @@ from device.journal.journal import Journal
 from device.memory import begin_run, end_run, recall
 from wire.batch import encode_record
 from wire.orders import ConfigMessage
-from wire.records import Alarm, Checkin, Crew
+from wire.records import Alarm, Checkin, Crew, Photo
 from wire.track import TrackFix
 
 HEAD = {"boot": "9c1b22f0", "up_ms": 1, "at_ms": None, "clock": "none", "clock_err_ms": None}
@@ -153,3 +153,36 @@ class TestRecall:
             (),
             (),
         )
+
+
+class TestPhotos:
+    """Whether a photo found in the folder stands in the journal: however long ago, and in whichever log."""
+
+    def photo(self, digest, lost=None):
+        return encode_record(
+            Photo(**HEAD, sha256=digest, bytes=1, width=1, height=1, reason="sos", lost=lost)
+        )
+
+    def stands(self, journal, digest):
+        return recall(journal, "clean").photo_stands(digest)
+
+    def test_one_that_was_announced_before_many_others_does(self, journal):
+        journal.append("event", self.photo("ab" * 32))
+        for _ in range(60):
+            journal.append("event", encode_record(checkin("04a1b2c3")))
+        assert self.stands(journal, "ab" * 32)
+        assert not self.stands(journal, "cd" * 32)
+
+    def test_one_in_a_log_before_does(self, journal):
+        journal.append("event", self.photo("ab" * 32))
+        journal.new_log("event")
+        assert self.stands(journal, "ab" * 32)
+
+    def test_one_of_which_only_the_loss_is_told_does_not(self, journal):
+        journal.append("event", self.photo("ab" * 32, lost="no room"))
+        assert not self.stands(journal, "ab" * 32)
+
+    def test_a_record_that_only_names_it_is_none(self, journal):
+        alarm = Alarm(**HEAD, alarm="part", what=f"photo {'ab' * 32}", part="camera")
+        journal.append("event", encode_record(alarm))
+        assert not self.stands(journal, "ab" * 32)

@@ -25,13 +25,15 @@ def test_thinned_means_recorded_more_seldom_with_every_corner():
     economy = Economy()
     wanted = Sampling(moving_s=1, rest_s=60, corner_deg=20)
     assert economy.sampling(wanted) is wanted
-    assert economy.photos
+    assert economy.photos(urgent=False)
     economy.saving = "photos"
     assert economy.sampling(wanted) is wanted
-    assert not economy.photos
+    assert not economy.photos(urgent=False)
+    assert economy.photos(urgent=True)
     economy.saving = "positions"
     assert economy.sampling(wanted) == Sampling(moving_s=5, rest_s=300, corner_deg=20)
-    assert not economy.photos
+    assert not economy.photos(urgent=False)
+    assert economy.photos(urgent=True)
 
 
 def test_a_city_that_wants_fewer_still_gets_no_more():

@@ -40,11 +40,11 @@ def caught_up(unit):
 
 
 def offer_photo(unit):
-    """A photo waits, and nothing else does. What is read of it?"""
+    """A photo waits, and nothing else does. What is said of it?"""
     caught_up(unit)
     unit.happen(ev.PhotosFound(((DIGEST, 1_000),)))
     unit.wait(2_000)
-    return [e for e in unit.effects if isinstance(e, ef.ReadChunk)]
+    return [topic for _, topic, _ in unit.published if "/up/photo/" in topic]
 
 
 def again(make_unit, unit, **more):

@@ -5,6 +5,7 @@ import pytest
 
 from device.core import effects as ef
 from device.core import events as ev
+from wire.orders import PhotoAck
 from wire.records import Alarm, Checkin, Order, Photo, Ref
 
 SHA = "ab" * 32
@@ -134,7 +135,7 @@ class TestTheRecord:
         assert [photo.up_ms for photo in box.kept(Photo)] == [9_000]
 
     def test_is_not_written_twice_for_one_that_stands_in_the_journal(self, make_unit):
-        unit = make_unit(camera=True, photos=(SHA,))
+        unit = make_unit(camera=True, photo_stands=lambda digest: digest == SHA)
         unit.happen(taken(None, up_ms=None))
         assert unit.kept(Photo) == []
         assert of(unit, ef.AnnouncePhoto) == [ef.AnnouncePhoto(SHA)]
@@ -148,6 +149,50 @@ class TestTheRecord:
         box.happen(lost)
         assert [(photo.sha256, photo.lost) for photo in box.kept(Photo)] == [(SHA, "no room")]
         assert of(box, ef.ForgetPhoto) == [ef.ForgetPhoto(SHA)]
+
+
+class TestLosses:
+    """From the first photo that was given up until nothing waits any more there is an alarm."""
+
+    LOST = ev.PhotoLost(SHA, 1_000, 0, 0, "checkin", None, "no room")
+
+    def alarms(self, unit):
+        found = [alarm for alarm in unit.kept(Alarm) if alarm.part == "photos"]
+        return [(alarm.what, alarm.active) for alarm in found]
+
+    def test_raise_it_once_with_the_reason(self, box):
+        box.happen(ev.PhotosFound((("cd" * 32, 1_000),)))
+        box.happen(self.LOST)
+        box.happen(msgspec.structs.replace(self.LOST, sha256="ef" * 32))
+        assert self.alarms(box) == [("photos lost: no room", True)]
+        assert [photo.lost for photo in box.kept(Photo)] == ["no room", "no room"]
+        box.link()
+        box.wait(500)
+        assert "photos lost: no room" in box.states()[-1].alarms
+        assert box.lights[-1] is True
+
+    def test_it_ends_when_nothing_waits_any_more(self, box):
+        box.happen(ev.PhotosFound((("cd" * 32, 1_000),)))
+        box.happen(self.LOST)
+        box.wait(1_000)
+        box.hear("xk/v1/v-1/down/ack/photo", PhotoAck(1, "cd" * 32, 1_000, "store-1", 0, True))
+        assert self.alarms(box) == [
+            ("photos lost: no room", True),
+            ("photos lost: no room", False),
+        ]
+        assert box.lights[-1] is False
+
+    def test_it_outlasts_a_restart(self, box, make_unit):
+        box.happen(ev.PhotosFound((("cd" * 32, 1_000),)))
+        box.happen(self.LOST)
+        again = make_unit(camera=True, journal=box.journal)
+        again.link()
+        again.wait(500)
+        assert "photos lost: no room" in again.states()[-1].alarms
+        again.happen(self.LOST)
+        assert self.alarms(again) == [("photos lost: no room", True)]
+        again.happen(ev.PhotosFound(()))
+        assert self.alarms(again)[-1] == ("photos lost: no room", False)
 
 
 def test_the_folder_is_asked_at_the_start_and_tidied_now_and_then(make_unit):

@@ -87,7 +87,29 @@ def test_never_more_than_the_link_and_the_floor(steps):
         assert waiting or pace.room() >= FLOOR_BYTES
 
 
-def test_a_second_of_the_link_knows_no_floor(pace):
-    assert pace.second() == START_BYTES_S
-    drive(pace, MEASURE_BYTES, 4_000, 60)
-    assert pace.second() < FLOOR_BYTES <= pace.room()
+class TestARoundTrip:
+    def alone(self, pace, token, up_ms, took_ms):
+        pace.handed(token, 300, up_ms)
+        pace.taken(token, up_ms + took_ms)
+
+    def test_is_not_known_at_first(self, pace):
+        assert pace.trip_ms() == 0
+
+    def test_is_what_a_message_alone_takes_at_the_least(self, pace):
+        for token, took_ms in enumerate((900, 850, 1_400)):
+            self.alone(pace, token, 2_000 * token, took_ms)
+        assert pace.trip_ms() == 850
+
+    def test_messages_beside_others_tell_nothing_of_it(self, pace):
+        pace.handed(1, 300, 0)
+        pace.handed(2, 300, 0)
+        pace.taken(1, 40)
+        pace.taken(2, 80)
+        assert pace.trip_ms() == 0
+
+    def test_is_measured_anew_after_a_while_and_on_a_new_connection(self, pace):
+        self.alone(pace, 1, 0, 50)
+        self.alone(pace, 2, 62_000, 800)
+        assert pace.trip_ms() == 800
+        pace.forget()
+        assert pace.trip_ms() == 0

@@ -176,6 +176,107 @@ class TestRoom:
             folder.keep(jpeg())
 
 
+class TestTheMedium:
+    """What else fills it costs acknowledged photos, then new ones; never one that waits, and never a record."""
+
+    def filled(self, path, jpeg, left):
+        """Photos 1 and 2 are acknowledged, 3 waits; `left` is what the medium has free, a photo's room each."""
+        folder = opened(path, keep_free_bytes=5, free=lambda _: 10**9)
+        for number, state in ((1, "done"), (2, "done"), (3, "waiting")):
+            folder.move(folder.keep(jpeg(number)).sha256, state)
+        size = len(jpeg(4))
+        folder._free = lambda _: left + size * (2 - len(folder.list("done"))) + 5
+        return folder
+
+    def test_the_acknowledged_go_first_and_only_as_many_as_must(self, tmp_path, jpeg):
+        folder = self.filled(tmp_path, jpeg, left=1)
+        folder.keep(jpeg(4))
+        assert states(folder) == {"new": [4], "waiting": [3], "done": [2]}
+
+    def test_then_none_is_taken_and_what_waits_stays(self, tmp_path, jpeg):
+        folder = self.filled(tmp_path, jpeg, left=-2 * len(jpeg(4)))
+        with pytest.raises(PhotoFault, match="keep_free_mb"):
+            folder.keep(jpeg(4))
+        assert states(folder) == {"waiting": [3]}
+
+    def test_room_is_made_without_a_new_photo_too(self, tmp_path, jpeg):
+        folder = self.filled(tmp_path, jpeg, left=-1)
+        folder.tidy(NOW_MS, 7.0)
+        assert states(folder) == {"waiting": [3], "done": [2]}
+
+    def test_that_of_this_machine_is_asked(self, tmp_path, jpeg):
+        with pytest.raises(PhotoFault, match="keep_free_mb"):
+            opened(tmp_path, keep_free_bytes=2**60).keep(jpeg())
+
+    def test_what_was_given_up_and_is_not_on_record_yet_is_bounded(self, tmp_path, jpeg):
+        size = max(len(jpeg(number)) for number in range(1, 9))
+        folder = opened(tmp_path, most_bytes=4 * size)
+        with pytest.raises(PhotoFault, match="not on record yet"):
+            for number in range(1, 9):
+                folder.move(folder.keep(jpeg(number)).sha256, "waiting")
+        lost = folder.list("lost")
+        assert len(lost) == 2
+        folder.forget(lost[0].sha256)
+        folder.keep(jpeg(9))
+
+
+class TestUrgency:
+    def test_is_kept_over_moves_and_restarts(self, tmp_path, jpeg):
+        folder = opened(tmp_path)
+        sos, other = folder.keep(jpeg(1), urgent=True), folder.keep(jpeg(2))
+        for one in (sos, other):
+            folder.move(one.sha256, "waiting")
+        again = opened(tmp_path)
+        assert [entry.urgent for entry in again.list("waiting")] == [True, False]
+        assert again.read(sos.sha256, 0, 10) == jpeg(1)[:10]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class TestKills:
+    """At each named point a photo is whole in one state, or not there; the next run goes on with it."""
+
+    def until(self, point):
+        def reached(name):
+            if name == point:
+                raise Killed(name)
+
+        return reached
+
+    def test_before_a_file_has_its_name_it_was_never_there(self, tmp_path, jpeg):
+        with pytest.raises(Killed):
+            opened(tmp_path, reached=self.until("photos.before_rename")).keep(jpeg())
+        again = opened(tmp_path)
+        assert states(again) == {}
+        assert again.keep(jpeg()).number == 1
+
+    def test_once_it_has_it_it_is_found(self, tmp_path, jpeg):
+        with pytest.raises(Killed):
+            opened(tmp_path, reached=self.until("photos.after_keep")).keep(jpeg())
+        again = opened(tmp_path)
+        assert again.read(digest(jpeg()), 0, 10**6) == jpeg()
+        assert files(tmp_path) == ["new/0000000001.jpg"]
+
+    @pytest.mark.parametrize("state", ["waiting", "done", "lost"])
+    def test_a_move_is_done_or_not(self, tmp_path, jpeg, state):
+        folder = opened(tmp_path, reached=self.until("photos.after_move"))
+        folder.keep(jpeg())
+        with pytest.raises(Killed):
+            folder.move(digest(jpeg()), state)
+        again = opened(tmp_path)
+        assert states(again) == {state: [1]}
+        assert again.move(digest(jpeg()), state)
+
+    def test_what_is_forgotten_stays_so(self, tmp_path, jpeg):
+        folder = opened(tmp_path, reached=self.until("photos.after_forget"))
+        folder.keep(jpeg())
+        with pytest.raises(Killed):
+            folder.forget(digest(jpeg()))
+        assert states(opened(tmp_path)) == {}
+
+
 class TestTidying:
     def test_the_acknowledged_go_after_their_days(self, tmp_path, jpeg):
         folder = opened(tmp_path)

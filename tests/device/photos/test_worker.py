@@ -209,6 +209,49 @@ class TestAfterARestart:
         other.worker.stop()
 
 
+class TestWhatTheGatewayLacks:
+    """A photo that was acknowledged is asked for again."""
+
+    def sent(self, stage, jpeg):
+        taken = stage.shoot(jpeg())
+        stage.worker.submit(ef.PhotoDone(taken.sha256, 1_763_890_000_000))
+        return taken
+
+    def test_waits_again_as_far_as_it_is_kept(self, stage, jpeg):
+        taken = self.sent(stage, jpeg)
+        stage.worker.submit(ef.ResendPhoto(taken.sha256))
+        assert stage.next(ev.PhotosFound) == ev.PhotosFound(((taken.sha256, taken.size_bytes),))
+        stage.worker.submit(ef.ReadChunk(taken.sha256, 0, 4, 1))
+        assert stage.next(ev.ChunkRead).data[:2] == b"\xff\xd8"
+        assert [path.parent.name for path in stage.path.rglob("*.jpg")] == ["waiting"]
+
+    def test_one_that_waits_goes_out_anyway(self, stage, jpeg):
+        taken = stage.shoot(jpeg())
+        stage.worker.submit(ef.ResendPhoto(taken.sha256))
+        stage.worker.submit(ef.ReadChunk(taken.sha256, 0, 4, 1))
+        assert isinstance(stage.next(), ev.ChunkRead)
+
+    def test_one_that_is_not_kept_any_more_is_told(self, stage, jpeg):
+        taken = self.sent(stage, jpeg)
+        stage.worker.submit(ef.ResendPhoto("0" * 64))
+        assert stage.next(ev.PhotoGone) == ev.PhotoGone("0" * 64)
+        stage.worker.submit(ef.TidyPhotos(1_763_890_000_000 + 8 * 86_400_000, 7.0))
+        stage.worker.submit(ef.ResendPhoto(taken.sha256))
+        assert stage.next(ev.PhotoGone) == ev.PhotoGone(taken.sha256)
+
+
+def test_photos_that_somebody_waits_for_are_known_after_a_restart(stage, jpeg, checkin):
+    stage.worker.submit(ef.TakePhoto("sos", REF, stage.record))
+    stage.camera.answer(jpeg())
+    taken = stage.next(ev.PhotoTaken)
+    stage.worker.submit(ef.AnnouncePhoto(taken.sha256))
+    stage.shoot(jpeg(2))
+    other = stage.restarted(checkin)
+    found = other.next(ev.PhotosFound)
+    assert (len(found.waiting), found.urgent) == (2, (taken.sha256,))
+    other.worker.stop()
+
+
 def test_a_photo_that_somebody_removed_is_lost(stage, jpeg):
     taken = stage.shoot(jpeg())
     stage.worker.submit(ef.ReadChunk(taken.sha256, 0, 10, 1))
