@@ -14,7 +14,20 @@ Measure = Callable[[Path], Iterator[Row]]
 
 
 def _measures() -> dict[str, Measure]:
-    from sim.measure import card, geofence, heal, ingest, journal, nmea, outage, sd, tap, unit, wire
+    from sim.measure import (
+        card,
+        geofence,
+        heal,
+        ingest,
+        journal,
+        nmea,
+        outage,
+        photos,
+        sd,
+        tap,
+        unit,
+        wire,
+    )
 
     return {
         "journal": journal.measure,
@@ -25,6 +38,7 @@ def _measures() -> dict[str, Measure]:
         "heal": heal.measure,
         "ingest": ingest.measure,
         "outage": outage.measure,
+        "photos": photos.measure,
         "sd": sd.measure,
         "tap": tap.measure,
         "unit": unit.measure,

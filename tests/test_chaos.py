@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,88 @@ class TestIngest:
         (found,) = settled(at)
         assert found.redelivered == 0
         assert wait_for(lambda: in_journal(at.unit) == in_store(city, at.unit), WAIT_S)
+
+
+class TestPhotos:
+    """A photo's way has points of its own; whole, once, and with one record, wherever either side ends."""
+
+    def photos(self, city: City, at: Checkpoint) -> tuple[list[str], list[str], list[str]]:
+        """Hashes: of the records, of the gateway's files, of the unit's acknowledged files."""
+        records = [one["record"]["sha256"] for one in city.committed("photo")]
+        kept = [path.stem for path in (city.folder / "photos").glob("*/*.jpg")]
+        done = [path.name[11:75] for path in (at.unit.folder / "photos/done").glob("*.jpg")]
+        return sorted(records), sorted(kept), sorted(done)
+
+    def agree(self, city: City, at: Checkpoint) -> None:
+        """Every photo that was taken is on record once, at the gateway once, and acknowledged."""
+
+        def settled() -> bool:
+            records, kept, done = self.photos(city, at)
+            waits = [
+                path
+                for state in ("new", "waiting", "lost")
+                for path in (at.unit.folder / "photos" / state).glob("*.jpg")
+            ]
+            return len(records) >= 2 and records == kept == done and not waits
+
+        assert wait_for(settled, WAIT_S), self.photos(city, at)
+        for path in (city.folder / "photos").glob("*/*.jpg"):
+            assert sha256(path.read_bytes()).hexdigest() == path.stem
+
+    def with_camera(self, at: Checkpoint) -> None:
+        with at.unit.config.open("a", encoding="utf-8") as file:
+            file.write('[camera]\nkind = "sim"\nwidth = 640\nheight = 480\n')
+
+    @pytest.mark.parametrize("nth", [1, 2])
+    @pytest.mark.parametrize("point", ["before_rename", "after_keep", "after_move"])
+    def test_unit_killed(
+        self,
+        city: City,
+        checkpoint: Make,
+        doomed: Callable[..., Doomed],
+        point: str,
+        nth: int,
+    ) -> None:
+        at = checkpoint()
+        self.with_camera(at)
+        log = at.unit.folder / "log.txt"
+        dying = doomed("unit", at.unit.config, f"photos.{point}", nth, log).arm()
+        until_s = time.monotonic() + WAIT_S
+        while not dying.dead and time.monotonic() < until_s:
+            at.tapper.tap(at.tapper.new_badge(), wait_s=20.0)
+        assert dying.died_of() == signal.SIGKILL
+        at.unit.program.start()
+        tap(at)
+        tap(at)
+        self.agree(city, at)
+
+    @pytest.mark.parametrize("nth", [1, 2])
+    @pytest.mark.parametrize(
+        "point", ["after_chunk", "before_rename", "after_rename", "after_note"]
+    )
+    def test_ingest_killed(
+        self,
+        city: City,
+        checkpoint: Make,
+        worker: Callable[[str], Program],
+        doomed: Callable[..., Doomed],
+        settled: Settle,
+        point: str,
+        nth: int,
+    ) -> None:
+        worker("forward").start()
+        at = checkpoint()
+        self.with_camera(at)
+        at.unit.program.start()
+        log = city.folder / "ingest.log"
+        dying = doomed("ingest", city.gateway_toml, f"photos.{point}", nth, log).arm()
+        tap(at)
+        tap(at)
+        assert wait_for(lambda: dying.dead, WAIT_S)
+        assert dying.died_of() == signal.SIGKILL
+        worker("ingest").start()
+        self.agree(city, at)
+        settled(at)
 
 
 class TestForward:

@@ -1,6 +1,7 @@
 """From a tap to its photo at the gateway: real processes, a real broker, and everything cut in the middle."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,11 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from gateway.orders import give
 from gateway.roster import Wanted
 from gateway.unit_config import push
 from hardware.camera.twin import Control
 from sim.city import City, wait_for
 from sim.demo import Checkpoint
+from sim.measure.photos import arrivals, over
+from sim.narrow import Road
 from sim.tally import UnitTally
 
 pytestmark = pytest.mark.timeout(300)
@@ -61,7 +65,7 @@ def all_kept(city: City, count: int) -> bool:
 
 def part_bytes(city: City) -> int:
     """How much the gateway has of the photo that is on its way; 0 where none is."""
-    found = list((city.folder / "photos").glob("*/*.part"))
+    found = list((city.folder / "photos").glob("parts/*/*.part"))
     return found[0].stat().st_size if found else 0
 
 
@@ -140,6 +144,50 @@ def camera_alarms(city: City) -> list[str]:
         for one in city.committed("alarm")
         if one["record"].get("part") == "camera"
     ]
+
+
+def test_a_folder_that_the_gateway_lost_is_filled_again_by_the_units(
+    city: City, checkpoint: Make, settled: Settle
+) -> None:
+    at = checkpoint()
+    with_camera(at)
+    at.unit.program.start()
+    tap(at)
+    tap(at)
+    assert wait_for(lambda: all_kept(city, 2) and len(done_at(at)) == 2, WAIT_S)
+    city.gateway.kill()
+    shutil.rmtree(city.folder / "photos")
+    city.gateway.start()
+    assert wait_for(lambda: all_kept(city, 2) and identical(city, at, 2), WAIT_S)
+    settled(at)
+    own = [one["record"]["what"] for one in city.committed("alarm") if one["unit"] == "gw"]
+    assert any(what.startswith("2 photos are gone") for what in own)
+
+
+@pytest.mark.chaos
+def test_taps_reach_the_platform_while_a_photo_trickles_over_a_2g_link(
+    city: City, checkpoint: Make, settled: Settle
+) -> None:
+    """20 kbit/s, 800 ms there and back, losses; the photo was begun before the first tap, and ends after the last."""
+    push(city.store, "cp-1", Wanted(photo_on=("order",)))
+    at = checkpoint("cp-1")
+    with_camera(at, (320, 240))
+    narrow = over(city, at, Road(bytes_s=2_500, delay_s=0.4, loss=0.02))
+    try:
+        at.unit.program.start()
+        assert wait_for(lambda: _uses(city, "cp-1"), WAIT_S)
+        give(city.store, "cp-1", "photo", None, 300)
+        assert wait_for(lambda: part_bytes(city) > 0, WAIT_S)
+        for _ in range(3):
+            uid, before = tap(at), part_bytes(city)
+            assert wait_for(lambda uid=uid: uid in arrivals(city, "cp-1"), WAIT_S)
+            assert before
+            assert part_bytes(city), "the photo was whole before the taps; make it larger"
+        assert wait_for(lambda: all_kept(city, 1) and identical(city, at, 1), WAIT_S)
+        settled(at)
+    finally:
+        at.unit.program.stop()
+        narrow.close()
 
 
 def test_what_is_photographed_is_the_citys_to_say(
