@@ -6,13 +6,12 @@ import signal
 import sys
 import threading
 import time
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from gateway.backup_commands import backup_commands
-from gateway.config import GatewayConfig
+from gateway.evidence.commands import evidence_commands
 from gateway.fleet.broker_commands import broker_commands
 from gateway.fleet.ca_commands import ca_commands
 from gateway.order_commands import order_commands
@@ -21,7 +20,7 @@ from gateway.retain_command import retain_command
 from gateway.set_aside import forward_commands, quarantine_commands
 from gateway.show import duty_name, record_time, unit_line, utc
 from gateway.supervisor import end_with_parent
-from gateway.terminal import leaf, opened, print_rows
+from gateway.terminal import leaf, moment_ms, opened, print_rows
 from wire.commands import Commands
 from wire.words import Fault, Words
 
@@ -45,6 +44,7 @@ def add_commands(commands: Commands) -> None:
     quarantine_commands(commands)
     retain_command(commands)
     backup_commands(commands)
+    evidence_commands(commands)
 
 
 def _init_command(commands: Commands) -> None:
@@ -170,7 +170,7 @@ def records(args: argparse.Namespace) -> int:
     from wire.duties import duty_table
 
     with opened(args) as (config, store):
-        wanted = Wanted(args.unit, args.kind, _since_ms(args.since, config))
+        wanted = Wanted(args.unit, args.kind, moment_ms("--since", args.since, config))
         found = found_records(store, wanted)
         if args.fixes:
             return print_rows(args, (fix for one in found for fix in fixes_of(one)))
@@ -178,20 +178,6 @@ def records(args: argparse.Namespace) -> int:
             named = (duty_name(one, duty_table(config.duty), args.language) for one in found)
             found = (record_time(one, args.language) for one in named)
         return print_rows(args, found)
-
-
-def _since_ms(text: str | None, config: GatewayConfig) -> int | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise Fault(
-            f"--since {text!r} 不是时刻；例如 2026-11-23T08:00",
-            f"--since {text!r} is no time; for example 2026-11-23T08:00",
-        ) from exc
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=config.zone())
-    return int(aware.timestamp() * 1000)
 
 
 def units(args: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ class GatewayKeys:
         """Reads `folder`. Raises `Fault`, naming the file and what is wrong with it."""
         self.folder = folder
         self._stamp = self._seen()
-        self.authority = _authority(folder / AUTHORITY)
+        self.authority = authority(folder)
         self._signer, self.certificate = self._read()
 
     @property
@@ -81,7 +81,9 @@ class GatewayKeys:
         return KeySigner(key), certificate
 
 
-def _authority(path: Path) -> Authority:
+def authority(folder: Path) -> Authority:
+    """The site's authority, which is all that verifying needs. Raises `Fault`."""
+    path = folder / AUTHORITY
     try:
         return Authority(path.read_bytes())
     except (OSError, BadCertificate) as exc:

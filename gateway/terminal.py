@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,21 @@ def opened(args: argparse.Namespace) -> Iterator[tuple[GatewayConfig, Store]]:
         store.close()
 
 
+def moment_ms(option: str, text: str | None, config: GatewayConfig) -> int | None:
+    """The moment (UTC ms) that `option` names, in the site's zone where it names none. Raises `Fault`."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise Fault(
+            f"{option} {text!r} 不是时刻；例如 2026-11-23T08:00",
+            f"{option} {text!r} is no time; for example 2026-11-23T08:00",
+        ) from exc
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=config.zone())
+    return int(aware.timestamp() * 1000)
+
+
 def print_rows(args: argparse.Namespace, rows: Iterable[dict[str, Any]]) -> int:
     for row in rows:
         text = msgspec.json.encode(row).decode()
@@ -67,3 +83,9 @@ def print_line(text: str) -> int:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def say(one: dict[str, Any] | str | None) -> None:
+    """One line: an object for machines, words for people; nothing for None."""
+    if one is not None:
+        print(one if isinstance(one, str) else msgspec.json.encode(one).decode())

@@ -175,17 +175,9 @@ class Book:
         record: Record | Unreadable,
         mark: str | None,
     ) -> None:
-        if isinstance(record, Unreadable):
-            said = _said(record)
-            mark = mark or (f"unreadable: {record.why}" if record.why else None)
-        else:
-            said = (
-                record.__struct_config__.tag,
-                record.boot,
-                record.up_ms,
-                record.at_ms,
-                record.clock,
-            )
+        said = said_beside(record)
+        if isinstance(record, Unreadable) and record.why:
+            mark = mark or f"unreadable: {record.why}"
         self._rows.append((self._pos, *key, seq, *said, raw, h, self.now_ms, mark, *UNSEALED))
         self._pos += 1
 
@@ -391,6 +383,14 @@ def _is_judged(record: Record | Unreadable) -> TypeGuard[Checkin | Crew]:
 
 def _is(table: sa.Table, key: Key) -> sa.ColumnElement[bool]:
     return sa.and_(table.c.unit == key[0], table.c.stream == key[1], table.c.log == key[2])
+
+
+def said_beside(record: Record | Unreadable) -> tuple[Any, ...]:
+    """What stands beside a record, as it says itself: kind, boot, up_ms, at_ms, clock; None where it cannot."""
+    if isinstance(record, Unreadable):
+        return _said(record)
+    tag = record.__struct_config__.tag
+    return tag, record.boot, record.up_ms, record.at_ms, record.clock
 
 
 def _said(record: Unreadable) -> tuple[Any, ...]:

@@ -1,0 +1,54 @@
+"""Why records are missing: by a signed record of their unit, by the site's policy, or by nobody's word."""
+
+from collections.abc import Iterator
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gateway.evidence.rows import is_log
+from gateway.store.heads import Key
+from gateway.store.schema import gaps, records
+from wire.batch import decode_record
+from wire.evidence.findings import Finding
+from wire.records import Dropped
+
+
+def explained(connection: Connection, key: Key, finding: Finding) -> Iterator[Finding]:
+    """A `missing` finding, as what it is: the spans that are declared, and those that are not."""
+    if finding.what != "missing" or finding.first is None or finding.last is None:
+        yield finding
+        return
+    at, last = finding.first, finding.last
+    declared = sorted(_declared(connection, key), key=lambda one: (one.first, -one.last))
+    for one in declared:
+        if one.last < at or one.first > last:
+            continue
+        if one.first > at:
+            yield _undeclared(connection, key, finding, at, one.first - 1)
+        end = min(one.last, last)
+        yield Finding("declared", finding.where, one.why, max(at, one.first), end)
+        at = end + 1
+    if at <= last:
+        yield _undeclared(connection, key, finding, at, last)
+
+
+def _declared(connection: Connection, key: Key) -> Iterator[Dropped]:
+    """What the unit said in its own logs; those are verified like this one."""
+    c = records.c
+    query = sa.select(c.raw).where(c.unit == key[0], c.stream == "event", c.kind == "dropped")
+    for raw in connection.execute(query).scalars():
+        said = decode_record(raw)
+        if isinstance(said, Dropped) and (said.stream, said.log) == (key[1], key[2].split("~")[0]):
+            yield said
+
+
+def _undeclared(
+    connection: Connection, key: Key, finding: Finding, first: int, last: int
+) -> Finding:
+    query = sa.select(gaps.c.why).where(
+        is_log(gaps, key), gaps.c.first <= last, gaps.c.last >= first
+    )
+    why = connection.execute(query).scalar()
+    said = f"the store alone says: {why}" if why else ""
+    return msgspec.structs.replace(finding, first=first, last=last, why=said)
