@@ -136,9 +136,12 @@ def run(args: argparse.Namespace) -> int:
 
 def ingest(args: argparse.Namespace) -> int:
     """Runs one ingest worker."""
+    from gateway.fleet.folder import KeyFolder
+    from gateway.fleet.revocation import recall_list
     from gateway.ingest.worker import Worker
 
     with opened(args) as (config, store):
+        recall_list(KeyFolder(Path(config.keys.folder)), store)
         Worker(config, store, lambda point: None).run(_until_told())
     return 0
 

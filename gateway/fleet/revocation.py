@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import BrokerSection
 from gateway.fleet.certificates import revocation_list
-from gateway.fleet.folder import KeyFolder
+from gateway.fleet.folder import CRL, KeyFolder
 from gateway.fleet.roll import learn, struck_out
 from gateway.store.open import Store
 from wire.words import Fault
@@ -24,6 +25,24 @@ from wire.words import Fault
 HOLD_S = 1.0
 ANSWER_S = 10.0
 TRIES = 5
+
+
+def recall_list(folder: KeyFolder, store: Store) -> None:
+    """Has the store know who is out by the list that lies there: it may have been put back from an old copy.
+
+    Raises `Fault` for a list that cannot be read, or that the site's authority did not sign.
+    """
+    crl = folder.revocations()
+    if crl is None:
+        return
+    key = folder.certificate("ca").public_key()
+    if not isinstance(key, EllipticCurvePublicKey) or not crl.is_signature_valid(key):
+        raise Fault(
+            f"{folder.path / CRL} 不是本站点签署的吊销列表；请运行 xunkong gateway ca crl 重新签署",
+            f"{folder.path / CRL} was not signed by this site; sign it anew by xunkong gateway ca crl",
+        )
+    with store.changing() as connection:
+        learn(connection, crl)
 
 
 def publish_list(folder: KeyFolder, store: Store) -> x509.CertificateRevocationList:

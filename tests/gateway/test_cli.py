@@ -60,7 +60,8 @@ def site(tmp_path):
 
 @pytest.fixture
 def keys(site, keys_site):
-    """The site's keys."""
+    """The site's keys, those of the tests."""
+    (site / "keys" / "crl.pem").unlink()
     keys_site.lay_gateway_keys(site / "keys")
     return keys_site
 

@@ -5,8 +5,11 @@ import shutil
 import pytest
 import sqlalchemy as sa
 
+import xunkong
+from gateway import cli
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
-from gateway.fleet.revocation import end_session, publish_list
+from gateway.fleet.certificates import Revoked, new_issuer, revocation_list
+from gateway.fleet.revocation import end_session, publish_list, recall_list
 from gateway.fleet.roll import entries, strike_out
 from gateway.fleet.visitor import TurnedAway
 from gateway.store.schema import certificates
@@ -129,6 +132,25 @@ def test_a_store_put_back_from_an_old_copy_learns_who_is_out(site, site_store, o
         ).all()
     assert {(row.unit, row.der is None) for row in rows} == {("cp-01", False), ("", True)}
     assert len(publish_list(site.keys, old)) == 2
+
+
+def test_ingest_alone_learns_it_too(site, site_store, opened, tmp_path, monkeypatch):
+    """The authority's key may lie elsewhere."""
+    _, _, known = site.unit(site_store, "cp-01")
+    crl = revocation_list(site.keys.issuer(), [Revoked(known.serial_number, now_ms())], 9)
+    site.keys.put_revocations(crl)
+    (site.keys.path / "ca.key").unlink()
+    stop = cli.threading.Event()
+    stop.set()
+    monkeypatch.setattr(cli, "_until_told", lambda: stop)
+    assert xunkong.main(["gateway", "ingest", "--config", str(site.toml)]) == 0
+    assert [one.why for one in entries(site_store, "cp-01")] == ["known from the list alone"]
+
+
+def test_a_list_of_another_site_is_not_believed(site, site_store):
+    site.keys.put_revocations(revocation_list(new_issuer("another", now_ms()), (), 9))
+    with pytest.raises(Fault, match="was not signed by this site; sign it anew"):
+        recall_list(site.keys, site_store)
 
 
 def test_the_roll_tells_what_each_certificate_is_for(site, site_store):
