@@ -77,11 +77,13 @@ class PhotosSection(Struct, frozen=True, forbid_unknown_fields=True):
 class CardsSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`keys`: the site's key file (`xunkong card keys new`), relative to the file; None: cards have none.
 
-    `sealed_picc`: whether the site's cards hide UID and counter in their SUN messages.
+    `sealed_picc`: whether the site's cards hide UID and counter in their SUN messages. `keep_days`: how long a
+    used counter is known by its record; a replay of an older one is told as a counter that runs back.
     """
 
     keys: PathText | None = None
     sealed_picc: bool = True
+    keep_days: Annotated[float, Meta(ge=1, le=36_500)] = 365.0
 
 
 class IngestSection(Struct, frozen=True, forbid_unknown_fields=True):

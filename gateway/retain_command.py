@@ -22,10 +22,13 @@ def retain(args: argparse.Namespace) -> int:
     from gateway.keys import GatewayKeys
     from gateway.photo_retention import retain_photos
     from gateway.store.own_log import OwnLog
+    from gateway.sun_retention import retain_suns
 
     with opened(args) as (config, store):
         photos, own = config.photos, OwnLog(GatewayKeys(Path(config.keys.folder)))
         now_ms = time.time_ns() // 1_000_000
         done = retain_photos(store, Path(photos.path), photos.keep_days, own, now_ms)
-    print_rows(args, [{"of": "photos", **msgspec.structs.asdict(done)}])
+        counters = retain_suns(store, config.cards.keep_days, now_ms)
+    rows = [{"of": "photos", **msgspec.structs.asdict(done)}, {"of": "suns", "removed": counters}]
+    print_rows(args, rows)
     return 1 if done.missing else 0

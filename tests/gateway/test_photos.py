@@ -81,6 +81,7 @@ def test_the_policy_is_carried_out_by_command(site, capsys, keys_site):
         '[[broker]]\nhost = "h"\n[store]\nurl = "sqlite:///store.db"\n[photos]\nkeep_days = 1\n'
     )
     assert main(["gateway", "retain", "--config", str(config), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["removed"] == 1
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["of"], row["removed"]) for row in rows] == [("photos", 1), ("suns", 0)]
     main(["gateway", "photos", "--config", str(config)])
     assert "state=removed" in capsys.readouterr().out
