@@ -9,8 +9,9 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sim.broker import Broker, find_mosquitto
-from sim.city import wait_for
+from gateway.fleet.visitor import TurnedAway, Visitor
+from sim.broker import Broker, find_mosquitto, free_ports
+from sim.city import City, wait_for
 
 WAIT_S = 30.0
 
@@ -169,3 +170,24 @@ def test_one_that_cannot_start_says_where_to_look(broker: Broker, tmp_path: Path
         with pytest.raises(RuntimeError, match=r"broker\.log"):
             second.start()
     second.stop()
+
+
+def test_ports_in_a_row_are_nobody_s():
+    first = free_ports(3)
+    for port in range(first, first + 3):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+
+
+def test_a_city_over_tls(tmp_path):
+    """Its broker is the site's own: nobody is let in without a certificate."""
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed: apt install mosquitto")
+    with City(tmp_path, tls=True) as city:
+        log = tmp_path / "gateway.log"
+        assert wait_for(lambda: "connected to broker" in log.read_text(), 60)
+        city.broker.cut()
+        city.broker.start()
+        assert city.broker.kind == "mosquitto"
+        with pytest.raises(TurnedAway), Visitor("v-1", None).inside("127.0.0.1", city.broker.port):
+            pass
