@@ -74,6 +74,20 @@ class PhotosSection(Struct, frozen=True, forbid_unknown_fields=True):
     keep_days: Annotated[float, Meta(ge=1, le=36_500)] = 180.0
 
 
+KeepDays = Annotated[float, Meta(ge=1, le=36_500)] | None
+
+
+class RetentionSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many days after their receipt things stay, that every platform has (photos: `[photos] keep_days`).
+
+    Absent: for ever. `gateway retain` carries it out; the gateway's own log stays.
+    """
+
+    event_days: KeepDays = None
+    track_days: KeepDays = None
+    quarantine_days: KeepDays = None
+
+
 class CardsSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`keys`: the site's key file (`xunkong card keys new`), relative to the file; None: cards have none.
 
@@ -131,6 +145,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ingest: IngestSection = IngestSection()
     keys: KeysSection = KeysSection()
     photos: PhotosSection = PhotosSection()
+    retention: RetentionSection = RetentionSection()
     cards: CardsSection = CardsSection()
     duty: Annotated[list[DutyKind], Meta(max_length=200)] = []
     authority: AuthoritySection = AuthoritySection()

@@ -57,6 +57,15 @@ def retain_photos(
     return Retained(count, size, _held(store, before_ms), found.missing)
 
 
+def due_photos(store: Store, keep_days: float, now_ms: int) -> int:
+    """How many photos `retain_photos` would remove."""
+    old = _old(now_ms - int(keep_days * DAY_MS))
+    query = sa.select(sa.func.count()).select_from(photo_files)
+    with store.reading() as connection:
+        count: int = connection.execute(query.where(old, ~_is_held())).scalar_one()
+    return count
+
+
 def _old(before_ms: int) -> sa.ColumnElement[bool]:
     return sa.and_(photo_files.c.removed_ms.is_(None), photo_files.c.kept_ms < before_ms)
 

@@ -14,21 +14,31 @@ from wire.words import Words
 def retain_command(commands: Commands) -> None:
     """Declares it."""
     words = Words("按保留期清理", "remove what was kept long enough; daily, from a timer")
-    leaf(commands, "retain", words, retain)
+    add = leaf(commands, "retain", words, retain)
+    said = commands.say("只报告会清理什么", "only say what would go")
+    add.add_argument("--dry-run", action="store_true", help=said)
 
 
 def retain(args: argparse.Namespace) -> int:
-    """Carries out the policy once. 1 when files were found missing."""
+    """Carries out the policy once, or says what it would do. 1 when photos' files were found missing."""
     from gateway.keys import GatewayKeys
-    from gateway.photo_retention import retain_photos
+    from gateway.photo_retention import due_photos, retain_photos
+    from gateway.retention import Gone, Retention
     from gateway.store.own_log import OwnLog
     from gateway.sun_retention import retain_suns
 
     with opened(args) as (config, store):
         photos, own = config.photos, OwnLog(GatewayKeys(Path(config.keys.folder)))
         now_ms = time.time_ns() // 1_000_000
+        sinks = [sink.name for sink in config.sink]
+        of_records = Retention(store, config.retention, sinks, own, now_ms)
+        if args.dry_run:
+            due = due_photos(store, photos.keep_days, now_ms)
+            rows = [*of_records.due(), Gone("photos", due)]
+            return print_rows(args, map(msgspec.structs.asdict, rows))
+        gone = of_records.run()
         done = retain_photos(store, Path(photos.path), photos.keep_days, own, now_ms)
         counters = retain_suns(store, config.cards.keep_days, now_ms)
     rows = [{"of": "photos", **msgspec.structs.asdict(done)}, {"of": "suns", "removed": counters}]
-    print_rows(args, rows)
+    print_rows(args, [*map(msgspec.structs.asdict, gone), *rows])
     return 1 if done.missing else 0

@@ -37,6 +37,11 @@ gateway_port = 8885
 [store]
 url = "sqlite:///store.db" # or postgresql+psycopg://user@host/database
 
+#[retention]               # xunkong gateway retain, daily from a timer; absent: for ever
+#event_days = 1100
+#track_days = 400
+#quarantine_days = 90
+
 #[photos]                  # where the units' photos are put together
 #path = "photos"
 #keep_days = 180           # `gateway retain` removes older ones that no incident holds

@@ -13,6 +13,7 @@ from wire.limits import (
     MAX_FIXES,
     AtMs,
     BootId,
+    BranchId,
     Count,
     DateText,
     Digest,
@@ -224,6 +225,24 @@ class Root(Record, frozen=True, tag="root"):
     algorithm: Name
 
 
+class Removed(Record, frozen=True, tag="removed"):
+    """What the gateway removed by the site's policy; by the gateway alone.
+
+    `what`: `event`, `track` (records `first` to `last` of a log of `unit`; `h_last` joins what follows them) or
+    `quarantine`. `count`: how many went. `before_ms`: what was received before that.
+    """
+
+    what: Name
+    count: Count
+    before_ms: AtMs
+    why: Text
+    unit: Name | None = None
+    log: BranchId | None = None
+    first: Seq | None = None
+    last: Seq | None = None
+    h_last: Digest | None = None
+
+
 Column = Annotated[list[SafeInt], Meta(min_length=1, max_length=MAX_FIXES)]
 """A first value, then the differences from one fix to the next."""
 
@@ -279,6 +298,7 @@ AnyRecord = (
     | Order
     | Config
     | Dropped
+    | Removed
     | Root
     | Track
 )
@@ -296,6 +316,7 @@ KINDS: tuple[type[Record], ...] = (
     Order,
     Config,
     Dropped,
+    Removed,
     Root,
     Track,
 )

@@ -209,7 +209,10 @@ class Intake:
         """Whether `batch` goes on from what is there, or is part of it."""
         how = self._meet(key, batch).how
         if how == "known" and batch.last < self._book.head(key).next:
-            return self._book.h_at(key, batch.last) == batch.hs[-1]
+            held = self._book.h_at(key, batch.last)
+            return held == batch.hs[-1] or (
+                held is None and self._book.was_removed(key, batch.last)
+            )
         return how == "new"
 
     def _meet(self, key: Key, batch: Batch) -> Joined:

@@ -14,7 +14,17 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.heads import EMPTY, Gap, Head, Key
-from gateway.store.schema import boots, gaps, islands, ledger, logs, photo_files, photos, records
+from gateway.store.schema import (
+    boots,
+    gaps,
+    islands,
+    ledger,
+    logs,
+    photo_files,
+    photos,
+    records,
+    removed,
+)
 from gateway.store.times import BootAnchor, better
 from wire.batch import decode_record
 from wire.limits import MAX_AT_MS
@@ -115,14 +125,27 @@ class Book:
         return other is not None
 
     def h_at(self, key: Key, seq: int) -> bytes | None:
-        """The chain's value after record `seq`, None where the store has no such record."""
+        """The chain's value after record `seq`, None where the store has no such record, nor what followed it."""
         fresh = self._fresh.get((key, seq))
         if fresh is not None:
             return fresh
         found: bytes | None = self.connection.execute(
             sa.select(records.c.h).where(_is(records, key), records.c.seq == seq)
         ).scalar()
-        return found
+        if found is not None:
+            return found
+        last, h_last = self._removed(key)
+        return h_last if seq == last else None
+
+    def _removed(self, key: Key) -> tuple[int, bytes | None]:
+        """Up to which number the site's policy removed what was here, and the chain's value there."""
+        query = sa.select(removed.c.last, removed.c.h_last).where(_is(removed, key))
+        row = self.connection.execute(query).first()
+        return (row.last, row.h_last) if row else (0, None)
+
+    def was_removed(self, key: Key, seq: int) -> bool:
+        """Whether record `seq` was here, and the site's policy removed it."""
+        return seq <= self._removed(key)[0]
 
     def move(self, key: Key, head: Head) -> None:
         """Sets a head without a record: after a gap, or at the root of a branch."""

@@ -121,6 +121,18 @@ gaps = Table(
     Column("why", Text, nullable=False),
 )
 
+removed = Table(
+    "removed",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("stream", String(8), primary_key=True),
+    Column("log", String(25), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    Column("h_last", LargeBinary, nullable=False),
+    Column("removed_ms", BigInteger, nullable=False),
+)
+"""Of which logs the site's policy removed the beginning: all up to `last`, whose chain value was `h_last`."""
+
 quarantine = Table(
     "quarantine",
     metadata,

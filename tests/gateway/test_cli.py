@@ -525,3 +525,28 @@ def test_a_store_that_breaks_while_it_is_read_is_one_line(xk, busy, config, comm
     assert code == 2
     assert err.startswith("xunkong: store sqlite:///")
     assert "no such table" in err and "check [store] url" in err
+
+
+def test_retain_says_what_would_go_and_removes_nothing(xk, busy, config):
+    code, out, _ = xk("retain", "--config", config, "--dry-run", "--json")
+    told = {row["of"]: row["count"] for row in lines(out)}
+    assert (code, told) == (0, {"event": 0, "track": 0, "quarantine": 0, "photos": 0})
+
+
+def test_backup_and_restore(xk, busy, config, keys, tmp_path):
+    file = tmp_path / "backup.zip"
+    code, out, _ = xk("backup", "--config", config, file, "--json")
+    (saved,) = lines(out)
+    assert (code, saved["file"]) == (0, str(file))
+    busy.store.close()
+    code, _, said = xk("restore", "--config", config, file, language="zh")
+    assert (code, "用 --force" in said) == (2, True)
+    code, out, _ = xk("restore", "--config", config, file, "--force", "--json")
+    (done,) = lines(out)
+    assert (code, done["records"]) == (0, saved["records"])
+    assert done["store"] != saved["store"]
+
+
+def test_restore_of_a_file_that_is_no_backup(xk, config, keys):
+    code, _, said = xk("restore", "--config", config, config)
+    assert (code, "is no backup" in said) == (2, True)
