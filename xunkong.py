@@ -16,9 +16,10 @@ ROOMS = {
     "device": Words("单元：记录与上报", "the unit: runs in vehicles and at checkpoints"),
     "gateway": Words("网关：接收、保存、转发", "the gateway: takes, keeps, forwards"),
     "card": Words("卡：密钥、读取、写卡、验证", "cards: keys, read, personalise, verify"),
+    "evidence": Words("证据包：核验", "bundles of evidence: verify"),
     "sim": Words("模拟：接收机、读卡器、平台", "simulated receivers, readers, platform"),
 }
-MODULES = {"card": "device.card.cli"}
+MODULES = {"card": "device.card.cli", "evidence": "wire.evidence.cli"}
 """Where a room's commands are, if not in the room's own `cli`."""
 
 ABOUT = Words(

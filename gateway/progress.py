@@ -11,21 +11,23 @@ MIB = 1024 * 1024
 
 
 class Progress:
-    """Shows how far one thing is. `end` clears the line."""
+    """Shows how far one thing is, in `unit`s of `per`. `end` clears the line."""
 
-    def __init__(self, what: str, stream: TextIO = sys.stderr) -> None:
-        self._what, self._stream = what, stream
+    def __init__(
+        self, what: str, stream: TextIO = sys.stderr, per: int = MIB, unit: str = "MiB"
+    ) -> None:
+        self._what, self._stream, self._per, self._unit = what, stream, per, unit
         self._begun_s = time.monotonic()
         self._shown_s = 0.0
         self._on = stream.isatty()
 
-    def at(self, done_bytes: int, total_bytes: int | None) -> None:
-        """So many bytes of so many are done; None: of how many is not known."""
+    def at(self, done: int, total: int | None) -> None:
+        """So much of so much is done; None: of how much is not known."""
         now_s = time.monotonic()
         if not self._on or now_s - self._begun_s < QUIET_S or now_s - self._shown_s < EVERY_S:
             return
         self._shown_s = now_s
-        self._stream.write(f"\r\x1b[K{self._what} {_bar(done_bytes, total_bytes)}")
+        self._stream.write(f"\r\x1b[K{self._what} {self._bar(done, total)}")
         self._stream.flush()
 
     def end(self) -> None:
@@ -34,13 +36,11 @@ class Progress:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 
-
-def _bar(done_bytes: int, total_bytes: int | None) -> str:
-    done = f"{done_bytes / MIB:.0f}"
-    if not total_bytes:
-        return f"{done} MiB"
-    share = min(1.0, done_bytes / total_bytes)
-    filled = round(WIDTH * share)
-    return (
-        f"[{'#' * filled}{'.' * (WIDTH - filled)}] {share:4.0%}  {done}/{total_bytes / MIB:.0f} MiB"
-    )
+    def _bar(self, done: int, total: int | None) -> str:
+        said = f"{done / self._per:.0f}"
+        if not total:
+            return f"{said} {self._unit}"
+        share = min(1.0, done / total)
+        filled = round(WIDTH * share)
+        of = f"{said}/{total / self._per:.0f} {self._unit}"
+        return f"[{'#' * filled}{'.' * (WIDTH - filled)}] {share:4.0%}  {of}"

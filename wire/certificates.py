@@ -6,6 +6,7 @@ log in). Dates are the concern of TLS, not of this file: records hang on keys, a
 """
 
 from base64 import b64decode, b64encode
+from hashlib import sha256
 from typing import Literal
 
 from cryptography import x509
@@ -79,6 +80,11 @@ class Authority:
             raise BadCertificate(f"the authority's certificate cannot be read: {exc}") from exc
         if not isinstance(key, ec.EllipticCurvePublicKey):
             raise BadCertificate("the authority's key is not one of an elliptic curve")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of its certificate's DER, in hex: what people compare."""
+        return sha256(self.certificate.public_bytes(Encoding.DER)).hexdigest()
 
     def read_text(self, text: str, purpose: Purpose) -> Certificate:
         """The certificate that a message carries. Raises `BadCertificate`."""

@@ -1,12 +1,15 @@
 """`xunkong gateway verify` and `evidence export`: is all proven, and an incident's share of it in one file."""
 
 import argparse
-import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.terminal import leaf, moment_ms, opened, say
+import msgspec
+
+from gateway.terminal import leaf, moment_ms, opened, print_rows, say
 from wire.commands import Commands
+from wire.evidence.roots import read_roots
 from wire.words import Fault, Language, Words
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 def evidence_commands(commands: Commands) -> None:
     """Declares them."""
     _verify_command(commands)
+    _export_command(commands)
 
 
 def _verify_command(commands: Commands) -> None:
@@ -34,43 +38,67 @@ def _verify_command(commands: Commands) -> None:
     parser.add_argument("--roots", type=Path, metavar="FILE", help=said)
 
 
+def _export_command(commands: Commands) -> None:
+    group = commands.group("evidence", Words("证据包", "bundles of evidence"))
+    words = Words(
+        "导出证据包；在别处用 xunkong evidence check 核验",
+        "write a bundle of evidence; xunkong evidence check verifies it elsewhere",
+    )
+    needs = " --unit cp-01 --from 2026-11-23T08:00 --to 2026-11-23T09:00 case-17.zip"
+    parser = leaf(group, "export", words, export, "evidence ", needs)
+    parser.add_argument(
+        "--unit", metavar="U", help=group.say("此单元的记录", "this unit's records")
+    )
+    said = group.say("自此时刻起", "from then on (ISO 8601; the site's zone)")
+    parser.add_argument("--from", dest="begin", metavar="T", help=said)
+    said = group.say("至此时刻（不含）", "until then")
+    parser.add_argument("--to", dest="end", metavar="T", help=said)
+    said = group.say("为此事件保留的照片及其记录", "the photos held for it, and their records")
+    parser.add_argument("--incident", metavar="NAME", help=said)
+    said = group.say("此条记录；可多次", "this record; may be given again")
+    parser.add_argument("--record", action="append", default=[], metavar="ID", help=said)
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help=group.say("文件", "the file"))
+
+
+def export(args: argparse.Namespace) -> int:
+    """Writes a bundle. 1 when a photo that belongs to it is not here."""
+    from gateway.evidence.choice import Choice
+    from gateway.evidence.export import export
+    from gateway.keys import GatewayKeys
+
+    with opened(args) as (config, store):
+        begin, end = moment_ms("--from", args.begin, config), moment_ms("--to", args.end, config)
+        if (begin is not None or end is not None) and not args.unit:
+            raise Fault("--from 与 --to 需要 --unit", "--from and --to need --unit")
+        choice = Choice(args.unit, begin, end, args.incident, tuple(args.record))
+        keys, photos = GatewayKeys(Path(config.keys.folder)), Path(config.photos.path)
+        now_ms = time.time_ns() // 1_000_000
+        done = export(store, keys, photos, choice, args.bundle, now_ms)
+    print_rows(args, [{"bundle": str(args.bundle), **msgspec.structs.asdict(done)}])
+    return 1 if done.photos_missing else 0
+
+
 def verify(args: argparse.Namespace) -> int:
     """Verifies the store. 1 when anything is not proven."""
     from gateway.evidence.verify import Scope, Verification, as_row
     from gateway.keys import authority
+    from gateway.progress import Progress
     from wire.evidence.findings import Finding
-    from wire.progress import Progress
 
     with opened(args) as (config, store):
         forwarded = read_roots(args.roots) if args.roots else {}
         scope = Scope(args.unit, moment_ms("--since", args.since, config), forwarded)
-        progress = Progress(Words("核验", "verifying").say(args.language))
+        words, unit = Words("核验", "verifying"), Words("千条", "k records").say(args.language)
+        progress = Progress(words.say(args.language), per=1000, unit=unit)
         run = Verification(
-            store, authority(Path(config.keys.folder)), Path(config.photos.path), scope, progress
+            store, authority(Path(config.keys.folder)), Path(config.photos.path), scope, progress.at
         )
         unproven = 0
         for one in run.run():
             unproven += isinstance(one, Finding) and not one.is_note
-            progress.clear()
+            progress.end()
             say(as_row(one) if args.json else _line(one, unproven, args.language))
     return 1 if unproven else 0
-
-
-def read_roots(path: Path) -> dict[str, str]:
-    """The roots by their day, from JSON lines: records, or events with a record as `data`. Raises `Fault`."""
-    found = {}
-    try:
-        for text in path.read_text("utf-8").splitlines():
-            one = json.loads(text)
-            record = one.get("data", one)
-            if record.get("kind") == "root":
-                found[str(record["date"])] = str(record["root"])
-    except (OSError, ValueError, AttributeError, KeyError) as exc:
-        raise Fault(
-            f"{path} 不是 root 记录（每行一个 JSON）：{exc}",
-            f"{path} does not hold root records as JSON lines: {exc}",
-        ) from exc
-    return found
 
 
 def _line(one: "LogResult | Finding | Total", unproven: int, language: Language) -> str | None:

@@ -85,3 +85,73 @@ class TestVerify:
         Site("another").lay_gateway_keys(tmp_path / "other")
         config.write_text(config.read_text().replace(str(keys_folder), str(tmp_path / "other")))
         assert xk("gateway", "verify", "--config", config)[0] == 1
+
+
+class TestBundle:
+    @pytest.fixture
+    def case(self, xk, config, scene, unit_log, tmp_path):
+        """A bundle that was exported by the command, and the authority beside it."""
+        log = unit_log().grow(3)
+        scene.take(log)
+        scene.photo(log)
+        scene.close_day()
+        path = tmp_path / "case.zip"
+        asked = ("--unit", "cp-01", "--from", "2025-11-23T17:26", "--to", "2025-11-23T17:27")
+        code, out, _ = xk(
+            "gateway", "evidence", "export", "--config", config, *asked, path, "--json"
+        )
+        assert code == 0
+        said = json.loads(out)
+        assert (said["records"], said["photos"], said["days"]) == (5, 1, 1)
+        (tmp_path / "ca.crt").write_bytes(scene.site.pem)
+        return path
+
+    def test_it_is_checked_elsewhere_with_the_authority_alone(self, xk, case, tmp_path):
+        code, out, _ = xk("evidence", "check", case, "--ca", tmp_path / "ca.crt")
+        assert (code, out.splitlines()[-1][:57]) == (
+            0, "all proven: 5/5 records, 1/1 photos, 1 daily roots; made ",
+        )  # fmt: skip
+        code, out, _ = xk("evidence", "check", case, "--ca", tmp_path / "ca.crt", language="zh")
+        assert out.startswith("全部证实：5/5 条记录，1/1 张照片")
+        code, out, _ = xk("evidence", "check", case, "--ca", tmp_path / "ca.crt", "--json")
+        assert json.loads(out.splitlines()[-1])["unproven"] == 0
+
+    def test_without_it_the_fingerprint_is_told_and_nothing_counts(self, xk, case, scene):
+        code, out, _ = xk("evidence", "check", case)
+        assert code == 1
+        assert scene.site.authority.fingerprint in out
+
+    def test_what_is_wrong_is_a_line_and_an_exit_code(self, xk, case, tmp_path):
+        case.write_bytes(case.read_bytes()[:-40])
+        code, out, err = xk("evidence", "check", case, "--ca", tmp_path / "ca.crt")
+        assert (code, err) == (1, "")
+        assert out.startswith("case.zip: the bundle does not hold (it is no whole zip file")
+        code, _, err = xk("evidence", "check", case, "--ca", case)
+        assert code == 2
+        assert "cannot use the CA certificate" in err
+
+    def test_times_without_a_unit_are_refused(self, xk, config, tmp_path):
+        asked = ("--from", "2025-11-23T17:26", tmp_path / "case.zip")
+        code, _, err = xk("gateway", "evidence", "export", "--config", config, *asked)
+        assert (code, err) == (2, "xunkong: --from and --to need --unit\n")
+
+    def test_the_checker_needs_nothing_of_the_gateways(self, case, tmp_path):
+        import subprocess
+        import sys
+
+        program = (
+            "import sys; sys.modules.update({name: None for name in ('sqlalchemy', 'gateway', 'device', 'paho')});"
+            "import xunkong; sys.exit(xunkong.main(sys.argv[1:]))"
+        )
+        command = [
+            sys.executable,
+            "-c",
+            program,
+            "evidence",
+            "check",
+            case,
+            "--ca",
+            tmp_path / "ca.crt",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
