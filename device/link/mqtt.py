@@ -34,6 +34,9 @@ GREETING = 0
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
+SHUT_OUT = "if it goes on, this unit's certificate may be revoked: xunkong gateway ca list"
+"""A broker only hangs up on a certificate that it does not take; TLS 1.3 tells of it too late for paho."""
+
 STEADY_S = 20.0
 """A connection that held this long starts the waiting anew when it breaks."""
 
@@ -206,7 +209,8 @@ class MqttLink:
             props: Properties | None,
         ) -> None:
             del client, flags, props
-            held.why = held.why or f"{broker}: {code}"
+            shut_out = f"; {SHUT_OUT}" if broker.tls and not held.begun else ""
+            held.why = held.why or f"{broker}: {code}{shut_out}"
             with self._tokens_lock:
                 self._tokens.clear()
                 self._early.clear()
@@ -243,6 +247,11 @@ class _Held:
     def __init__(self) -> None:
         self.why: str | None = None
         self._since_s: float | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the broker let the unit in."""
+        return self._since_s is not None
 
     def begin(self) -> None:
         self._since_s = time.monotonic()
