@@ -34,8 +34,8 @@ def retain(args: argparse.Namespace) -> int:
         of_records = Retention(store, config.retention, sinks, own, now_ms)
         if args.dry_run:
             due = due_photos(store, photos.keep_days, now_ms)
-            rows = [*of_records.due(), Gone("photos", due)]
-            return print_rows(args, map(msgspec.structs.asdict, rows))
+            gone = [*of_records.due(), Gone("photos", due)]
+            return print_rows(args, map(msgspec.structs.asdict, gone))
         gone = of_records.run()
         done = retain_photos(store, Path(photos.path), photos.keep_days, own, now_ms)
         counters = retain_suns(store, config.cards.keep_days, now_ms)

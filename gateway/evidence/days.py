@@ -7,6 +7,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from gateway.daily_root import Reached, leaves
+from gateway.evidence.removals import Removal
 from gateway.evidence.rows import is_log
 from gateway.store.heads import Key
 from gateway.store.schema import records, root_heads, roots
@@ -75,7 +76,15 @@ def _recorded(connection: Connection, days: Sequence[Day]) -> Iterator[Finding]:
 class DayCheck:
     """One log held against all days: told of each record before the walk takes it, and of the end."""
 
-    def __init__(self, connection: Connection, key: Key, days: Sequence[Day]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        key: Key,
+        days: Sequence[Day],
+        removed: Sequence[Removal] = (),
+    ) -> None:
+        """`removed`: what the site's policy took from the log."""
+        self._removed = removed
         query = sa.select(root_heads).where(is_log(root_heads, key)).order_by(root_heads.c.date)
         self._noted = connection.execute(query).all()
         self._where = "/".join(key)
@@ -111,12 +120,20 @@ class DayCheck:
 
     def _check(self, day: Day, head: Reached | None) -> list[Finding]:
         wanted = self._wanted(day)
-        if wanted == head or self._told:
+        if wanted == head or self._told or (head is None and wanted and self._went(wanted)):
             return []
         self._told = True
         first = min(one[0] for one in (wanted, head) if one)
         why = f"{day.date}: {_said(wanted)} in its root, {_said(head)} here"
         return [Finding("day", self._where, why, first, first)]
+
+    def _went(self, wanted: Reached) -> bool:
+        """Whether the policy removed the record; where it was the last that went, its chain value is known."""
+        last, h = wanted
+        return any(
+            one.first <= last <= one.last and (last < one.last or h == one.h_last)
+            for one in self._removed
+        )
 
 
 def _said(head: Reached | None) -> str:

@@ -1,33 +1,37 @@
 """Why records are missing: by a signed record of their unit, by the site's policy, or by nobody's word."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gateway.evidence.removals import Removal
 from gateway.evidence.rows import is_log
 from gateway.store.heads import Key
 from gateway.store.schema import gaps, records
 from wire.batch import decode_record
-from wire.evidence.findings import Finding
+from wire.evidence.findings import Finding, What
 from wire.records import Dropped
 
 
-def explained(connection: Connection, key: Key, finding: Finding) -> Iterator[Finding]:
-    """A `missing` finding, as what it is: the spans that are declared, and those that are not."""
+def explained(
+    connection: Connection, key: Key, finding: Finding, removed: Sequence[Removal] = ()
+) -> Iterator[Finding]:
+    """A `missing` finding, as what it is: the spans that are declared or `removed`, and those that are not."""
     if finding.what != "missing" or finding.first is None or finding.last is None:
         yield finding
         return
     at, last = finding.first, finding.last
-    declared = sorted(_declared(connection, key), key=lambda one: (one.first, -one.last))
-    for one in declared:
+    spans: list[Dropped | Removal] = [*_declared(connection, key), *removed]
+    for one in sorted(spans, key=lambda one: (one.first, -one.last)):
         if one.last < at or one.first > last:
             continue
         if one.first > at:
             yield _undeclared(connection, key, finding, at, one.first - 1)
         end = min(one.last, last)
-        yield Finding("declared", finding.where, one.why, max(at, one.first), end)
+        what: What = "removed" if isinstance(one, Removal) else "declared"
+        yield Finding(what, finding.where, one.why, max(at, one.first), end)
         at = end + 1
     if at <= last:
         yield _undeclared(connection, key, finding, at, last)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from gateway.evidence.days import Day, DayCheck, all_days, check_days
 from gateway.evidence.gaps import explained
 from gateway.evidence.photos import PhotoCheck
+from gateway.evidence.removals import removals
 from gateway.evidence.rows import (
     all_logs,
     first_since,
@@ -96,6 +97,7 @@ class Verification:
         self._keyring = Keyring(self._authority, lambda kid: held_certificates(connection, kid))
         self._photos = PhotoCheck(self._store, connection, self._folder)
         days = all_days(connection)
+        self._removals = removals(connection)
         results = []
         for key in all_logs(connection, self._scope.unit):
             for one in self._log(connection, key, days):
@@ -125,20 +127,24 @@ class Verification:
         if begun is None:
             return
         walk, after, whole = begun
-        check = DayCheck(connection, key, days)
+        removed = self._removals.get(key, [])
+        check = DayCheck(connection, key, days, removed)
         for row in records_of(connection, key, after):
             if not whole and not walk.records:
                 check.skip_before(row.pos)
             found = check.before(row.pos, _reached(walk))
             found += [
-                one for some in walk.take(kept(row)) for one in explained(connection, key, some)
+                one
+                for some in walk.take(kept(row))
+                for one in explained(connection, key, some, removed)
             ]
             yield from found
             yield from self._beside(key, row)
             self._tick()
         yield from walk.end()
         yield from check.end(_reached(walk))
-        yield from _head(connection, key, walk)
+        for some in _head(connection, key, walk):
+            yield from explained(connection, key, some, removed)
         yield LogResult(*key, walk.records, walk.proven, walk.next - 1)
 
     def _begin(self, connection: Connection, key: Key) -> tuple[LogWalk, int, bool] | None:
