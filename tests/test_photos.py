@@ -113,6 +113,8 @@ def test_the_broker_is_cut_and_the_unit_killed_in_the_middle(
     assert wait_for(lambda: part_bytes(city) > 0, WAIT_S)
     city.broker.cut()
     tap(at)
+    taken = at.unit.folder / "photos"
+    assert wait_for(lambda: len(list(taken.glob("*/*.jpg"))) == 2, WAIT_S)
     reached = part_bytes(city)
     assert reached, "the photo was too small to be cut in the middle"
     city.broker.start()

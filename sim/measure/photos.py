@@ -76,7 +76,7 @@ def _taps(city: City, name: str, camera: str, how: str) -> Iterator[Row]:
     first = arrivals(city, name)
     came_in = percentiles((first[t.uid] - t.presented_ns) / 1e6 for t in taps)
     yield Row(f"2G, tap to platform, {how}: p50", came_in.p50 or 0.0, "ms")
-    goal = 5_000 if camera else None
+    goal = 3_000 if camera else None
     yield Row(
         f"2G, tap to platform, {how}: slowest of {TAPS}", came_in.p99 or 0.0, "ms", at_most=goal
     )
