@@ -14,12 +14,13 @@ class Progress:
     """Shows how far one thing is, in `unit`s of `per`. `end` clears the line."""
 
     def __init__(
-        self, what: str, stream: TextIO = sys.stderr, per: int = MIB, unit: str = "MiB"
+        self, what: str, stream: TextIO | None = None, per: int = MIB, unit: str = "MiB"
     ) -> None:
-        self._what, self._stream, self._per, self._unit = what, stream, per, unit
+        self._what, self._per, self._unit = what, per, unit
+        self._stream = stream or sys.stderr
         self._begun_s = time.monotonic()
         self._shown_s = 0.0
-        self._on = stream.isatty()
+        self._on = self._stream.isatty()
 
     def at(self, done: int, total: int | None) -> None:
         """So much of so much is done; None: of how much is not known."""

@@ -89,7 +89,10 @@ def first_since(connection: Connection, key: Key, since_ms: int) -> int | None:
 
 
 def values_before(connection: Connection, key: Key, seq: int) -> list[bytes]:
-    """The chain's values after the records that come right before `seq`, as many as a batch can need."""
+    """The chain's values after the records that come right before `seq`, as many as a batch can need.
+
+    Where none of those records is here, the one value that stands beside `seq` itself.
+    """
     query = sa.select(records.c.seq, records.c.h).where(is_log(records, key), records.c.seq < seq)
     rows = connection.execute(query.order_by(records.c.seq.desc()).limit(MAX_RECORDS)).all()
     values = []
@@ -97,6 +100,9 @@ def values_before(connection: Connection, key: Key, seq: int) -> list[bytes]:
         if row.seq != seq - at:
             break
         values.append(row.h)
+    if not values:
+        prev = sa.select(records.c.prev).where(is_log(records, key), records.c.seq == seq)
+        values = [h for h in connection.execute(prev).scalars() if h]
     return values[::-1]
 
 

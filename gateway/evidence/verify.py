@@ -154,10 +154,8 @@ class Verification:
         first = first_since(connection, key, self._scope.since_ms)
         if first is None:
             return None
-        before = values_before(connection, key, first)
-        if not before:
-            return LogWalk(*key, self._keyring), first - 1, first == 1
-        return LogWalk(*key, self._keyring, first, before), first - 1, False
+        before = None if first == 1 else values_before(connection, key, first)
+        return LogWalk(*key, self._keyring, first, before), first - 1, first == 1
 
     def _beside(self, key: Key, row: Any) -> Iterator[Finding]:
         record = decode_record(row.raw)

@@ -42,13 +42,16 @@ class LogWalk:
         next_seq: int = 1,
         before: list[bytes] | None = None,
     ) -> None:
-        """`before`: where it begins in the midst of a log, the chain values that end before `next_seq`."""
+        """`before`: where it begins in the midst of a log, the chain values that end before `next_seq`.
+
+        None where it begins with record 1; empty where none is kept.
+        """
         self.unit, self.stream, self.log = unit, stream, log
         self.where = f"{unit}/{stream}/{log}"
         self._keyring = keyring
         self.next = next_seq
-        self._hs: list[bytes] = before or [START]
-        self.h: bytes | None = self._hs[-1]
+        self._hs = [START] if before is None else before
+        self.h = self._hs[-1] if self._hs else None
         self.records = self.proven = 0
         self._pending = self._bad = 0
 

@@ -1,6 +1,9 @@
 """The store verified: what came as it should is proven; each thing that was done to it is found and named."""
 
+from gateway.config import RetentionSection
+from gateway.retention import Retention
 from gateway.store.own_log import OwnLog
+from tests.gateway.evidence.conftest import DAY_MS
 from wire import chain
 from wire.records import Alarm, Dropped, Photo
 
@@ -362,6 +365,51 @@ class TestPhotos:
         fields = {"sha256": "ab" * 32, "bytes": 6, "width": 4, "height": 3, "reason": "checkin"}
         scene.take(unit_log().add(Photo, **fields).add(Photo, **fields, lost="the disk was full"))
         assert scene.verify()[:2] == ([], [("declared", "ab" * 32, None, None)])
+
+
+class TestRetention:
+    """What the site's policy removed is told, and what is left is proven by itself."""
+
+    def retain(self, scene, days):
+        Retention(scene.store, RetentionSection(days, days), [], scene.own, scene.now_ms).run()
+
+    def old(self, scene, unit_log):
+        """A log whose first half is a day older, with a root in between and one after."""
+        log = unit_log().grow(9)
+        scene.take(log, 1, 3)
+        scene.take(log, 2, 5)
+        scene.take(unit_log("v-1", log="f" * 16).grow(2))
+        scene.close_day()
+        scene.take(log, 4, 9)
+        scene.close_day()
+        return log
+
+    def test_what_is_left_is_proven_on_either_database(self, scene_on, any_store, unit_log):
+        scene = scene_on(any_store)
+        self.old(scene, unit_log)
+        self.retain(scene, 1.5)
+        findings, notes, total = scene.verify()
+        assert findings == []
+        assert notes == [("removed", WHERE, 1, 5), ("removed", f"v-1/event/{'f' * 16}", 1, 2)]
+        assert total.proven == total.records
+        assert scene.verify(since_ms=scene.now_ms - DAY_MS)[:2] == ([], [])
+
+    def test_a_removal_that_no_record_tells_of(self, scene, unit_log):
+        log = self.old(scene, unit_log)
+        for seq in range(1, 6):
+            scene.change("records", {"unit": "cp-01", "seq": seq})
+        scene.change("records", {"unit": "cp-01", "seq": 6}, prev=log.hs[5])
+        scene.change("records", {"unit": "cp-01", "seq": 9}, batch_prev=log.hs[3])
+        assert ("missing", WHERE, 1, 5) in scene.verify()[0]
+
+    def test_more_removed_than_the_record_tells_of(self, scene, unit_log):
+        log = self.old(scene, unit_log)
+        self.retain(scene, 1.5)
+        scene.take(log.grow(2), 10)
+        for seq in range(6, 10):
+            scene.change("records", {"unit": "cp-01", "seq": seq})
+        scene.change("records", {"unit": "cp-01", "seq": 10}, prev=log.hs[9])
+        assert ("missing", WHERE, 6, 9) in scene.verify()[0]
 
 
 def test_records_that_no_version_can_read_are_proven_all_the_same(scene, unit_log):
