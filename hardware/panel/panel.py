@@ -52,6 +52,7 @@ class Panel:
         self._green = gpiozero.DigitalOutputDevice(GREEN_PIN, pin_factory=factory)
         self._red = gpiozero.DigitalOutputDevice(RED_PIN, pin_factory=factory)
         inputs = BUTTON_PINS | ({"ignition": IGNITION_PIN} if ignition else {})
+        self._telling = threading.Lock()
         self._buttons = [self._button(name, pin, factory, put) for name, pin in inputs.items()]
         self._trouble = False
         self._lock = threading.Condition()
@@ -61,16 +62,17 @@ class Panel:
         self._thread = threading.Thread(target=self._play, name="panel", daemon=True)
         self._thread.start()
         if ignition:
-            put(ButtonChanged("ignition", bool(self._buttons[-1].value), _up_ms()))
+            with self._telling:  # an edge between the look and the word would be overruled by it
+                put(ButtonChanged("ignition", bool(self._buttons[-1].value), _up_ms()))
 
-    @staticmethod
     def _button(
-        name: str, pin: int, factory: Any, put: Callable[[ButtonChanged], None]
+        self, name: str, pin: int, factory: Any, put: Callable[[ButtonChanged], None]
     ) -> gpiozero.DigitalInputDevice:
         button = gpiozero.DigitalInputDevice(pin, pull_up=True, pin_factory=factory)
 
         def told(pressed: bool) -> None:
-            put(ButtonChanged(name, pressed, _up_ms()))
+            with self._telling:
+                put(ButtonChanged(name, pressed, _up_ms()))
 
         button.when_activated = lambda: told(True)
         button.when_deactivated = lambda: told(False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hardware.gps.synthetic import drive
 from hardware.gps.twin import GpsTwin
-from hardware.panel.twin import fingers
+from hardware.panel.twin import Wires
 from hardware.pn532.twin import Pn532Twin
 from sim.city import Unit
 from sim.unit.relay import Relay
@@ -19,7 +19,7 @@ HOLD_S = 5
 
 
 class Rig:
-    """One unit. `later` is told what is to be done after so many seconds; `tick` does what could not be yet."""
+    """One unit. `later` is told what is to be done after so many seconds."""
 
     def __init__(
         self,
@@ -32,19 +32,18 @@ class Rig:
         self._later = later
         self.relay = relay
         self.unit = Unit(name, role, folder, relay, _parts(folder, role))
-        self.fingers = self.unit.folder / "fingers"
+        self._wires = Wires(self.unit.folder / "fingers")
         self.reader = Pn532Twin(folder / "nfc")
         self._epochs = list(drive(time.time_ns() // 1_000_000, DRIVE_S, seed=1))
         self._sent = 0
         self._gps_port = folder / "gps"
         self._gps = self._twin()
         self.ignition = role == "vehicle"
-        self._owed = self.ignition
         self.reader_in = self.gps_in = self.gps_speaks = True
 
     def start(self) -> None:
         """Starts the unit and its receiver."""
-        self.unit.program.start()
+        self._switch_on()
         self._gps.start()
 
     def close(self) -> None:
@@ -52,20 +51,13 @@ class Rig:
         self.unit.program.stop()
         self._gps.stop()
         self.reader.stop()
+        self._wires.close()
         self.relay.close()
 
-    def tick(self) -> None:
-        """The ignition wire of a unit that was just started is as it was left."""
-        if self._owed and self.press("ignition", self.ignition):
-            self._owed = False
-
-    def press(self, contact: str, down: bool) -> bool:
-        """Closes or opens a contact; False where no unit listens."""
-        try:
-            fingers(self.fingers, contact, "down" if down else "up")
-        except OSError:
-            return False
-        return True
+    def press(self, contact: str, down: bool) -> None:
+        """Closes or opens a contact; without a unit that runs nobody notices."""
+        if self.unit.program.running:
+            self._wires.move(contact, down)
 
     def tap(self, uid: str | None) -> None:
         """Holds a card to the reader for half a second."""
@@ -76,8 +68,8 @@ class Rig:
 
     def hold(self, contact: str, for_s: float) -> None:
         """Presses a button, and lets go of it later."""
-        if self.press(contact, True):
-            self._later(for_s, lambda: self.press(contact, False))
+        self.press(contact, True)
+        self._later(for_s, lambda: self.press(contact, False))
 
     def sos(self) -> None:
         self.hold("sos", SOS_S)
@@ -88,7 +80,8 @@ class Rig:
     def turn_key(self) -> None:
         """Ignition on or off; a checkpoint has none."""
         if self.unit_is_vehicle:
-            self.ignition, self._owed = not self.ignition, True
+            self.ignition = not self.ignition
+            self.press("ignition", self.ignition)
 
     @property
     def unit_is_vehicle(self) -> bool:
@@ -122,8 +115,11 @@ class Rig:
             self.unit.program.kill()
         else:
             self.unit.program.stop()
-            self.unit.program.start()
-            self._owed = self.unit_is_vehicle
+            self._switch_on()
+
+    def _switch_on(self) -> None:
+        self._wires.renew(["ignition"] if self.ignition else [])
+        self.unit.program.start()
 
     def parts(self) -> str:
         """What is unplugged or off, in a word each."""

@@ -140,7 +140,6 @@ class Session:
     def _turn(self) -> None:
         now_s = time.monotonic()
         self._do_due(now_s)
-        self.rig.tick()
         self._hear()
         if now_s >= self._look_s:
             self._look()

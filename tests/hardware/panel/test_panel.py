@@ -2,6 +2,7 @@
 
 import json
 import queue
+import threading
 import tomllib
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from hardware.panel.panel import (
     Panel,
 )
 from hardware.panel.patterns import PATTERNS, Step
-from hardware.panel.twin import SimFactory, fingers
+from hardware.panel.twin import SimFactory, Wires, fingers
 
 NAMES = {f"GPIO{BUZZER_PIN}": "sound", f"GPIO{GREEN_PIN}": "green", f"GPIO{RED_PIN}": "red"}
 WAIT_S = 20
@@ -298,6 +299,28 @@ class TestFingers:
             ("ignition", True),
         ]
 
+    def test_a_contact_that_was_closed_before_anybody_looked_is_closed(self, heard):
+        factory = SimFactory()
+        factory.press("ignition", True)
+        panel = Panel(factory, heard.put, ignition=True)
+        first = heard.get(timeout=WAIT_S)
+        factory.press("ignition", False)
+        then = heard.get(timeout=WAIT_S)
+        panel.close()
+        assert (first.pressed, then.pressed) == (True, False)
+
+    def test_wires_are_there_before_the_unit(self, tmp_path, heard):
+        wires = Wires(tmp_path / "fingers")
+        wires.move("sos", True)
+        wires.renew(["ignition"])
+        panel = Panel(SimFactory(fingers=tmp_path / "fingers"), heard.put, ignition=True)
+        first = heard.get(timeout=WAIT_S)
+        wires.move("ack", True)
+        then = heard.get(timeout=WAIT_S)
+        panel.close()
+        wires.close()
+        assert [(m.name, m.pressed) for m in (first, then)] == [("ignition", True), ("ack", True)]
+
     @pytest.mark.parametrize(
         "line", [b"\n", b"sos\n", b"nose down\n", b"sos sideways\n", b"\xff\n"]
     )
@@ -327,6 +350,26 @@ class TestIgnition:
         told = heard.get(timeout=WAIT_S)
         panel.close()
         assert (told.name, told.pressed) == ("ignition", on)
+
+    def test_an_edge_in_the_midst_of_the_first_look_has_the_last_word(self, pins):
+        """The key is turned just after the contact was looked at, on gpiozero's thread."""
+        told, turned = [], threading.Event()
+
+        def turn():
+            pins.pin(IGNITION_PIN).drive_low()
+            turned.set()
+
+        def put(moved):
+            if not told:
+                turning.start()
+                turned.wait(0.2)  # an edge that overtakes is there by then
+            told.append(moved.pressed)
+
+        turning = threading.Thread(target=turn)
+        panel = Panel(pins, put, ignition=True)
+        turning.join()
+        panel.close()
+        assert told == [False, True]
 
     def test_without_the_wire_it_is_not(self, panel, heard):
         assert heard.empty()
