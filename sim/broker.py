@@ -14,9 +14,11 @@ from typing import Self
 from gateway.config import load
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
 from gateway.store.open import open_store
+from sim.leash import leashed
 
 READY_S = 15.0
 MOSQUITTO = """\
+user {user}
 listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
@@ -55,10 +57,15 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 
 
+def _own_name() -> str:
+    """Whoever is at work: a mosquitto that changes its user outlives its owner (prctl(2))."""
+    return getpwuid(geteuid()).pw_name
+
+
 class AnyBroker:
     """A broker's process on 127.0.0.1, which can be cut off and brought back; units reach it at `port`.
 
-    `kind` says which broker it is.
+    It ends with the thread that started it. `kind` says which broker it is.
     """
 
     kind = "mosquitto"
@@ -76,7 +83,7 @@ class AnyBroker:
     def start(self) -> Self:
         """Starts it, and waits until it listens. Raises RuntimeError if it does not."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(leashed(self._command), stdout=log, stderr=log)
         until_s = time.monotonic() + READY_S
         while time.monotonic() < until_s and self._process.poll() is None:
             with socket.socket() as probe:
@@ -104,7 +111,7 @@ class Broker(AnyBroker):
         self.kind = "mosquitto" if mosquitto else "rumqttd"
         if mosquitto:
             conf = folder / "mosquitto.conf"
-            conf.write_text(MOSQUITTO.format(port=port), "ascii")
+            conf.write_text(MOSQUITTO.format(port=port, user=_own_name()), "ascii")
             command = [mosquitto, "-c", str(conf)]
         else:
             command = [sys.executable, "-c", RUMQTTD.format(port=port)]
@@ -119,7 +126,7 @@ class SiteBroker(AnyBroker):
 
     def __init__(self, gateway_toml: Path) -> None:
         config = load(gateway_toml)
-        folder = BrokerFolder(config, getpwuid(geteuid()).pw_name)
+        folder = BrokerFolder(config, _own_name())
         store = open_store(config.store.url)
         try:
             folder.write(store, now_ms())

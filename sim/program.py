@@ -1,10 +1,12 @@
-"""One of our own commands as a process of its own, with its output in a file; ended with its owner."""
+"""One of our own commands as a process of its own, with its output in a file; it ends with its owner's thread."""
 
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
+
+from sim.leash import leashed
 
 END_S = 15.0
 
@@ -32,7 +34,7 @@ class Program:
         if not self.running:
             with self._log.open("a", encoding="utf-8") as log:
                 self._process = subprocess.Popen(
-                    self._command,
+                    leashed(self._command),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,

@@ -1,12 +1,27 @@
 """Our own command as a process: its first line, its end, and the log that it leaves."""
 
+import os
+import select
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sim.broker import free_port
-from sim.city import wait_for
+from sim.city import WAIT_S, wait_for
 from sim.program import Program
+
+OWNER = """
+import sys
+from pathlib import Path
+from sim.program import Program
+_, port, log = sys.argv
+one = Program(["sim", "platform", "--port", port, "--store", "events.jsonl"], Path(log)).start()
+one.first_line()
+print(one.pid, flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -72,3 +87,20 @@ def test_one_that_was_not_started(log: Path) -> None:
     assert not program.running
     with pytest.raises(RuntimeError, match="was not started"):
         _ = program.pid
+
+
+def test_one_whose_owner_is_killed_is_asked_to_end(tmp_path: Path, log: Path) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(free_port()), str(log)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    with owner:
+        assert owner.stdout
+        fd = os.pidfd_open(int(owner.stdout.readline()))
+        owner.kill()
+        ended, _, _ = select.select([fd], [], [], WAIT_S)
+        os.close(fd)
+    assert ended
