@@ -31,6 +31,8 @@ KEYS = (
     Key("5", "tap", Words("职责卡", "duty card"), DUTY),
     Key("s", "sos", Words("SOS 2 秒", "SOS 2 s")),
     Key("a", "ack", Words("确认", "acknowledge")),
+    Key("o", "order", Words("下指令", "give order")),
+    Key("e", "over", Words("SOS 解除", "SOS over")),
     Key("i", "ignition", Words("点火", "ignition")),
     Key("r", "reader", Words("拔插读卡器", "plug reader")),
     Key("n", "noise", Words("噪声", "noise")),

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.orders import give
 from gateway.roster import Wanted
 from gateway.unit_config import push
 from sim.city import City
@@ -26,6 +27,7 @@ from wire.words import Fault, Language
 
 TICK_S, LOOK_S = 0.05, 0.5
 READY_S = 30.0
+ORDER_S = 60.0
 NAMES: dict[Role, str] = {"vehicle": "v-sim", "checkpoint": "cp-sim"}
 
 
@@ -36,13 +38,13 @@ def run_unit(
     as_json: bool,
     language: Language,
 ) -> int:
-    """Runs until `q`, the end of its input, SIGINT or SIGTERM. Returns 0.
+    """Runs until `q`, the end of its input, SIGINT, SIGTERM, or SIGHUP (its terminal is closed). Returns 0.
 
     `folder`: new or empty, kept; None: a temporary one. `broker` None: a city of its own.
     Raises `Fault` for a folder that is not empty, or that cannot be made.
     """
     told: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda got, _: told.append(got))
     with ExitStack() as stack:
         place = _folder(stack, folder)
@@ -111,6 +113,8 @@ class Session:
         self._deeds: dict[str, Callable[[], object]] = {
             "sos": self.rig.sos,
             "ack": self.rig.ack,
+            "order": lambda: self._order("call-in", None),
+            "over": lambda: self._order("sos-over", None),
             "ignition": self.rig.turn_key,
             "reader": self.rig.plug_reader,
             "noise": self.rig.reader.noise,
@@ -165,6 +169,11 @@ class Session:
     def _kill(self) -> None:
         self.rig.kill()
         self._ear.dark()
+
+    def _order(self, what: str, text: str | None) -> None:
+        """The commander's hand; where the gateway is not ours, it has its own."""
+        if self._city:
+            give(self._city.store, self.rig.unit.name, what, text, ORDER_S)
 
     def _end(self) -> None:
         self._quit = True

@@ -1,65 +1,16 @@
 """A person at the keyboard, through a pseudo-terminal; a script, through a pipe; and what may not be asked."""
 
-import fcntl
 import json
 import os
 import select
 import signal
-import struct
 import subprocess
-import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "xunkong", "--lang", "en", "sim", "unit"]
-WAIT_S = 60
-
-
-class Person:
-    """Somebody who looks at the screen and presses keys."""
-
-    def __init__(self, *words: str) -> None:
-        self._fd, self._far = os.openpty()
-        fcntl.ioctl(self._far, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.before = termios.tcgetattr(self._far)
-        self.seen = ""
-        far = self._far
-        self.process = subprocess.Popen([*COMMAND, *words], stdin=far, stdout=far, stderr=far)
-
-    def press(self, key: str) -> None:
-        os.write(self._fd, key.encode())
-
-    def sees(self, *words: str) -> None:
-        """Waits until all of `words` stand on one screen."""
-        until_s = time.monotonic() + WAIT_S
-        while not all(word in self.seen.rpartition("\x1b[H")[2] for word in words):
-            assert time.monotonic() < until_s, f"never saw {words} in {self.seen[-3000:]}"
-            self._read(0.2)
-
-    def ends(self) -> int:
-        until_s = time.monotonic() + WAIT_S
-        while self.process.poll() is None and time.monotonic() < until_s:
-            self._read(0.1)
-        self._read(0.1)
-        return self.process.wait(1)
-
-    def restored(self) -> bool:
-        same = termios.tcgetattr(self._far) == self.before
-        return same and self.seen.endswith("\x1b[?25h\x1b[?1049l")
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._fd)
-        os.close(self._far)
-
-    def _read(self, for_s: float) -> None:
-        if select.select([self._fd], [], [], for_s)[0]:
-            self.seen += os.read(self._fd, 65536).decode("utf-8", "replace")
+from tests.sim.unit.person import COMMAND, WAIT_S, Person
 
 
 @pytest.fixture
@@ -86,11 +37,43 @@ def test_a_shift_at_the_keyboard(person: Person) -> None:
     assert person.restored()
 
 
-def test_told_to_end_it_puts_the_terminal_back(person: Person) -> None:
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_told_to_end_it_puts_the_terminal_back(person: Person, told: signal.Signals) -> None:
     person.sees("running")
-    person.process.send_signal(signal.SIGTERM)
+    person.process.send_signal(told)
     assert person.ends() == 0
     assert person.restored()
+
+
+def test_killed_it_leaves_nothing_behind(person: Person) -> None:
+    """What was asked of nobody ends by the kernel's word, down to the camera's process."""
+    kinds = ("mosquitto", "platform", "gateway run", "ingest", "forward", "device run", "camera")
+
+    def all_there() -> bool:
+        commands = offspring(person.process.pid).values()
+        return all(any(kind in command for command in commands) for kind in kinds)
+
+    person.waits(all_there, f"all of {kinds} among the processes")
+    watched = {
+        os.pidfd_open(pid): command for pid, command in offspring(person.process.pid).items()
+    }
+    person.process.kill()
+    left = [
+        command for fd, command in watched.items() if not select.select([fd], [], [], WAIT_S)[0]
+    ]
+    for fd in watched:
+        os.close(fd)
+    assert left == []
+
+
+def offspring(pid: int) -> dict[int, str]:
+    """The processes below `pid`, by number: their commands."""
+    found: dict[int, str] = {}
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, file.read_text().split()):
+            found[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+            found |= offspring(child)
+    return found
 
 
 def test_a_script_drives_it_and_reads_json(tmp_path: Path) -> None:
