@@ -123,10 +123,11 @@ def read(args: argparse.Namespace) -> int:
 def personalise(args: argparse.Namespace) -> int:
     """Does what is left to be done, and tells each step. 1 where the card then does not prove itself."""
     site, person = read_keys(args.keys), checked_person(args.person)
+    ndef = ndef_under(args.url) if args.url is not None else None
     with held(args.port, args.wait_s, lambda: _ask(args)) as card:
         wish = wanted(card, site)
         if wish.application is None:
-            wish = replace(wish, ndef=ndef_under(args.url))
+            wish = replace(wish, ndef=ndef or ndef_under(None))
         badge = Badge(card.uid, person, wish.family)
         enrolled = args.out is not None and is_in(args.out, badge)
         work = survey(card.exchange, wish)

@@ -7,9 +7,10 @@ from functools import partial
 
 from msgspec import Struct
 
+from device.remedy import SILENT_READER
 from hardware.cards.apdu import Exchange
 from hardware.cards.ev2 import NotGenuine
-from hardware.errors import CardGone, CardRefused, HardwareError, PortError
+from hardware.errors import CardGone, CardRefused, HardwareError, PartSilent, PortError
 from hardware.pn532.driver import Pn532
 from wire.words import Fault
 
@@ -73,5 +74,10 @@ def _fault(exc: HardwareError) -> Fault:
         return Fault(
             f"读卡器端口不可用：{exc}；本单元的服务若在使用，请先停止",
             f"the reader's port: {exc}; if the unit's service has it, stop that first",
+        )
+    if isinstance(exc, PartSilent):
+        return Fault(
+            f"读卡器没有应答（{exc}）；{SILENT_READER.zh}",
+            f"the reader is silent ({exc}); {SILENT_READER.en}",
         )
     return Fault(f"读卡器：{exc}", f"the reader: {exc}")

@@ -1,5 +1,9 @@
 """What a card is to become at this site: its keys, and on an NTAG 424 DNA its SUN message. Pure but for its type."""
 
+import re
+from ipaddress import IPv6Address
+from urllib.parse import urlsplit
+
 from msgspec import Struct
 
 from device.card.facts import kind_of
@@ -22,6 +26,14 @@ FAMILIES: dict[str, Card] = {
     "DESFire EV3": "desfire",
 }
 """By what a card says of its type."""
+
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+WEB = re.compile(
+    rf"https?://(?:{LABEL}(?:\.{LABEL})*|\[[0-9a-f:.]+\])(?::[0-9]+)?"
+    r"(?:/(?:[a-z0-9._~!$'()*+,;=:@/-]|%[0-9a-f]{2})*)?",
+    re.IGNORECASE,
+)
+"""What a phone opens in its browser, without a query (RFC 3986, RFC 1123)."""
 
 
 class Ndef(Struct, frozen=True):
@@ -77,11 +89,30 @@ def ndef_under(url: str | None) -> Ndef:
             "NTAG 424 DNA 需要 --url：卡给出的网址",
             "an NTAG 424 DNA needs --url: the URL that it gives",
         )
+    if not _opens(url):
+        raise Fault(
+            f"--url {url!r} 不是手机能打开的网址；须为 https:// 或 http://、主机名与路径，不带 ? 及其后内容，"
+            "例如 https://patrol.example/t",
+            f"--url {url!r} is no URL that a phone opens: give https:// or http://, a host and a path, "
+            "without ? and what follows it, for example https://patrol.example/t",
+        )
     try:
         content, sdm = ntag424.sun_template(url)
     except ValueError as exc:
         raise Fault(
-            f"--url {url!r} 不能写入卡：须为普通字符、不带 ? 及其后内容，且放得下",
-            f"--url {url!r} does not go on a card: {exc}",
+            f"--url {url!r} 放不进卡；请换一个短的",
+            f"--url {url!r} does not go on a card: {exc}; take a shorter one",
         ) from exc
     return Ndef(content, ntag424.wanted_settings(sdm))
+
+
+def _opens(url: str) -> bool:
+    if not WEB.fullmatch(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        if url.partition("//")[2].startswith("["):
+            IPv6Address(parts.hostname or "")
+        return parts.port != 0
+    except ValueError:
+        return False

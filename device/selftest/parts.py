@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from device.config import DeviceConfig
 from device.core import events as ev
 from device.parts import Display
+from device.remedy import SILENT_READER
 from device.selftest.baud import probe
 from device.selftest.ears import Ears
 from device.selftest.finding import Finding
@@ -196,10 +197,7 @@ def _said(word: str | None) -> Words:
 def _nfc_remedy(port: str, word: str | None) -> Words:
     if word == "unplugged":
         return _port_remedy(port)
-    return Words(
-        "检查供电、TX/RX 是否交叉、模块拨码是否在 HSU（两个都为 0）",
-        "check its power, that TX and RX are crossed, and its switches: HSU is both at 0",
-    )
+    return SILENT_READER
 
 
 def _port_remedy(port: str) -> Words:

@@ -263,10 +263,27 @@ class TestWhatIsWrong:
         code, _, err = run("read")
         assert code == 2 and "the reader's port" in err
 
-    def test_a_reader_that_is_mute(self, run, twin):
+    @pytest.mark.parametrize(
+        ("lang", "word"),
+        [
+            (
+                "en",
+                "no PN532 answers",
+            ),
+            ("en", "check its power"),
+            ("zh", "检查供电"),
+        ],
+    )
+    def test_a_reader_that_is_mute(self, run, twin, lang, word):
         twin.mute()
+        code, _, err = run("read", lang=lang)
+        assert code == 2 and word in err
+
+    def test_a_reader_that_falls_mute_with_a_card_on_it(self, run, twin, ntag, shown, monkeypatch):
+        twin.present(shown(ntag))
+        monkeypatch.setattr("device.card.cli.read_facts", lambda card: _mutely(twin, card))
         code, _, err = run("read")
-        assert code == 2 and "no PN532 answers" in err
+        assert code == 2 and "does not answer" in err and "check its power" in err
 
     def test_it_asks_for_a_card_and_waits(self, twin, ntag, shown, capsys, monkeypatch):
         asked = []
@@ -278,6 +295,25 @@ class TestWhatIsWrong:
         monkeypatch.setattr("device.card.cli._ask", ask)
         assert xunkong.main(["card", "read", "--port", twin.port, "--wait-s", "60"]) == 0
         assert len(asked) == 1 and UID in capsys.readouterr().out
+
+
+def _mutely(twin, card):
+    twin.mute()
+    return card.exchange(b"\x60")
+
+
+@pytest.mark.parametrize(
+    ("lang", "word"), [("en", "no URL that a phone opens"), ("zh", "不是手机能打开的")]
+)
+def test_a_url_that_no_phone_opens_is_refused_before_a_card_is_asked_for(
+    run, twin, keys, tmp_path, lang, word
+):
+    twin.unplug()
+    given = ("--keys", keys, "--url", "ftp:bad", "--person", "p", "--out", tmp_path / "roster.toml")
+    for dry in ((), ("--dry-run",)):
+        code, out, err = run("personalise", *given, *dry, lang=lang)
+        assert code == 2 and word in err and out == ""
+    assert not (tmp_path / "roster.toml").exists()
 
 
 def test_what_the_commands_do_is_what_the_survey_says(personalise, twin, ntag, shown, keys):

@@ -212,10 +212,61 @@ def test_settings_of_a_form_that_is_not_ours_are_replaced(ntag):
     assert "settings" in survey(odd, wish(ntag)).left
 
 
-@pytest.mark.parametrize("url", ["https://x.example/?a", "https://x.example/" + "a" * 186, "巡"])
-def test_a_url_that_does_not_go_on_a_card(url):
-    with pytest.raises(Fault, match="does not go on a card"):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp:bad",
+        "ftp://x.example/t",
+        "tel:110",
+        "x.example/t",
+        "//x.example/t",
+        "https:x.example",
+        "https://",
+        "https:///t",
+        "https://x.example:0/t",
+        "https://x.example:65536/t",
+        "https://x.example:t/t",
+        "https://-x.example/t",
+        "https://x..example/t",
+        "https://p@x.example/t",
+        "https://[::g]/t",
+        "https://[x.example]/t",
+        "https://x.example/?a",
+        "https://x.example/#a",
+        "https://x.example/a&b",
+        "https://x.example/a b",
+        "https://x.example/%zz",
+        "https://x.example/\\t",
+        "https://x.example/t\n",
+        "https://x.example/巡",
+        "巡",
+    ],
+)
+def test_a_url_that_no_phone_opens(url):
+    with pytest.raises(Fault, match="no URL that a phone opens"):
         ndef_under(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://x.example",
+        "http://x.example/",
+        "HTTPS://X.example:8443/t",
+        "http://192.0.2.7:8080/t/1",
+        "http://[2001:db8::7]/t",
+        "https://xn--9iqz3f.example/%E5%B7%A1;v=1/~t",
+        "http://gateway/t",
+    ],
+)
+def test_a_url_that_a_phone_opens(url):
+    assert ndef_under(url).content
+
+
+def test_a_url_that_does_not_go_on_a_card():
+    with pytest.raises(Fault, match="does not go on a card"):
+        ndef_under("https://x.example/" + "a" * 186)
 
 
 def test_the_longest_url_that_fits(ntag):
