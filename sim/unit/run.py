@@ -113,8 +113,8 @@ class Session:
         self._deeds: dict[str, Callable[[], object]] = {
             "sos": self.rig.sos,
             "ack": self.rig.ack,
-            "order": lambda: self._order("call-in", None),
-            "over": lambda: self._order("sos-over", None),
+            "order": lambda: self._order("call-in"),
+            "over": lambda: self._order("sos-over"),
             "ignition": self.rig.turn_key,
             "reader": self.rig.plug_reader,
             "noise": self.rig.reader.noise,
@@ -170,10 +170,10 @@ class Session:
         self.rig.kill()
         self._ear.dark()
 
-    def _order(self, what: str, text: str | None) -> None:
+    def _order(self, what: str) -> None:
         """The commander's hand; where the gateway is not ours, it has its own."""
         if self._city:
-            give(self._city.store, self.rig.unit.name, what, text, ORDER_S)
+            give(self._city.store, self.rig.unit.name, what, None, ORDER_S)
 
     def _end(self) -> None:
         self._quit = True
