@@ -82,6 +82,7 @@ def test_the_policy_is_carried_out_by_command(site, capsys, keys_site):
     )
     assert main(["gateway", "retain", "--config", str(config), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(row["of"], row["removed"]) for row in rows] == [("photos", 1), ("suns", 0)]
+    removed = {row["of"]: row["removed"] for row in rows if "removed" in row}
+    assert removed == {"photos": 1, "suns": 0}
     main(["gateway", "photos", "--config", str(config)])
     assert "state=removed" in capsys.readouterr().out
