@@ -332,7 +332,7 @@ class Book:
         row = self.connection.execute(
             sa.select(gaps)
             .where(_is(gaps, key), gaps.c.first <= seq, gaps.c.last >= seq)
-            .order_by(gaps.c.last.desc())
+            .order_by(gaps.c.h_last.is_(None), gaps.c.last.desc())
             .limit(1)
         ).first()
         return Gap(row.first, row.last, row.h_last) if row else None
