@@ -13,7 +13,7 @@ from wire.words import Words
 
 def retain_command(commands: Commands) -> None:
     """Declares it."""
-    words = Words("按保留期清理", "remove what was kept long enough; daily, from a timer")
+    words = Words("按保留期清理", "remove what was kept long enough; `gateway run` does it daily")
     add = leaf(commands, "retain", words, retain)
     said = commands.say("只报告会清理什么", "only say what would go")
     add.add_argument("--dry-run", action="store_true", help=said)

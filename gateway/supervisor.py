@@ -14,6 +14,10 @@ from pathlib import Path
 from gateway.forward.backoff import Backoff
 
 WORKERS = ("ingest", "forward")
+CHORES = {"retain": 86_400.0}
+"""What is done every so many seconds, the first time a while after the start."""
+
+FIRST_CHORE_S = 600.0
 STEADY_S = 30.0
 END_S = 10.0
 PARENT = "XUNKONG_SUPERVISOR"
@@ -40,6 +44,7 @@ class Supervisor:
     def __init__(self, path: Path, workers: tuple[str, ...] = WORKERS) -> None:
         self._path = path
         self._children = [_Child(name, path) for name in workers]
+        self._children += [_Chore(name, path, every_s) for name, every_s in CHORES.items()]
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; then ends them all."""
@@ -65,16 +70,19 @@ class _Child:
 
     def look_after(self, now_s: float) -> None:
         if self._process and self._process.poll() is not None:
-            if now_s - self._started_s > STEADY_S:
-                self._backoff.reset()
-            wait_s = self._backoff.wait_s()
-            code = self._process.returncode
-            log.error("%s ended (%s); started again in %.1f s", self._name, code, wait_s)
+            wait_s = self._pause_s(now_s, self._process.returncode)
             self._process, self._start_at_s = None, now_s + wait_s
         if self._process is None and now_s >= self._start_at_s:
             self._started_s = now_s
             environ = {**os.environ, PARENT: str(os.getpid())}
             self._process = subprocess.Popen(self._command, env=environ)
+
+    def _pause_s(self, now_s: float, code: int) -> float:
+        if now_s - self._started_s > STEADY_S:
+            self._backoff.reset()
+        wait_s = self._backoff.wait_s()
+        log.error("%s ended (%s); started again in %.1f s", self._name, code, wait_s)
+        return wait_s
 
     def ask_to_end(self) -> None:
         if self._process:
@@ -88,3 +96,18 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+class _Chore(_Child):
+    """A process that comes to its end, and is due again `every_s` later, however it ended."""
+
+    def __init__(self, name: str, path: Path, every_s: float) -> None:
+        super().__init__(name, path)
+        self._every_s = every_s
+        self._start_at_s = time.monotonic() + FIRST_CHORE_S
+
+    def _pause_s(self, now_s: float, code: int) -> float:
+        del now_s
+        if code:
+            log.error("%s ended (%s); done again in %.0f s", self._name, code, self._every_s)
+        return self._every_s

@@ -34,7 +34,8 @@ class Script(threading.Event):
 
 
 def processes(one):
-    return [child._process for child in one._children]
+    """Of the workers; chores come after them."""
+    return [child._process for child in one._children][: len(supervisor.WORKERS)]
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_told_to_end_before_it_began_it_starts_nothing(site):
 
 def commanded(one, *codes):
     """Gives the children Python one-liners in place of workers."""
-    for child, code in zip(one._children, codes, strict=True):
+    for child, code in zip(one._children, codes, strict=False):
         child._command = [sys.executable, "-c", code]
     return one
 
@@ -167,3 +168,24 @@ def test_without_a_supervisor_nothing_ends():
         [sys.executable, "-c", code], capture_output=True, timeout=MOST_S, check=True
     )
     assert done.stdout == b"still here\n"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_chore_is_done_after_a_while_and_again_a_day_later(site, monkeypatch, caplog, code):
+    monkeypatch.setattr(supervisor, "FIRST_CHORE_S", 0.2)
+    monkeypatch.setattr(supervisor, "CHORES", {"retain": 0.3})
+    one = Supervisor(site, ())
+    (chore,) = one._children
+    chore._command = [sys.executable, "-c", f"raise SystemExit({code})"]
+    begun = set()
+
+    def twice():
+        if chore._process:
+            begun.add(chore._process.pid)
+        return len(begun) >= 2
+
+    assert chore._process is None
+    script = Script(twice)
+    one.run(script)
+    assert script.steps == []
+    assert (f"retain ended ({code})" in caplog.text) is bool(code)
