@@ -106,6 +106,8 @@ port = 8883
 
 [journal]
 path = "journal.db"
+#max_mb = 1024             # positions are thinned, oldest first, before it is exceeded; events go last
+#min_free_mb = 200         # of its disk, for others
 
 [nfc]
 port = "/dev/ttyAMA3"
