@@ -16,6 +16,7 @@ Measure = Callable[[Path], Iterator[Row]]
 def _measures() -> dict[str, Measure]:
     from sim.measure import (
         card,
+        evidence,
         geofence,
         heal,
         ingest,
@@ -37,6 +38,7 @@ def _measures() -> dict[str, Measure]:
         "wire": wire.measure,
         "heal": heal.measure,
         "ingest": ingest.measure,
+        "evidence": evidence.measure,
         "outage": outage.measure,
         "photos": photos.measure,
         "sd": sd.measure,

@@ -20,6 +20,8 @@ import pytest
 
 from device.journal.inspect import verify
 from device.journal.journal import Journal
+from gateway.evidence.verify import Scope, Verification
+from gateway.keys import authority
 from gateway.roster import Wanted
 from gateway.unit_config import push
 from hardware.gps.synthetic import drive
@@ -28,6 +30,7 @@ from sim.city import City, Unit, wait_for
 from sim.demo import EVERY_FIX, Checkpoint, Vehicle
 from sim.program import Program
 from sim.tally import UnitTally
+from wire.evidence.findings import Finding
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
@@ -135,6 +138,13 @@ def sound(unit: Unit) -> bool:
         journal.close()
 
 
+def unproven(city: City) -> list[Finding]:
+    """What `xunkong gateway verify` would find, beside what was declared."""
+    trusted, photos = authority(city.folder / "keys"), city.folder / "photos"
+    everything = Verification(city.store, trusted, photos, Scope()).run()
+    return [one for one in everything if isinstance(one, Finding) and not one.is_note]
+
+
 def in_journal(unit: Unit) -> dict[str, Any]:
     """Every record that the unit keeps, by its identity."""
     journal = Journal.open(unit.folder / "journal.db", read_only=True)
@@ -200,6 +210,7 @@ class TestTheUnit:
         settled(at)
         assert before.items() <= in_store(city, at.unit).items()
         assert wait_for(lambda: in_journal(at.unit) == in_store(city, at.unit), WAIT_S)
+        assert unproven(city) == []
 
     @pytest.fixture
     def cut_off(
@@ -279,6 +290,7 @@ class TestIngest:
         (found,) = settled(at)
         assert found.redelivered == 0
         assert wait_for(lambda: in_journal(at.unit) == in_store(city, at.unit), WAIT_S)
+        assert unproven(city) == []
 
 
 class TestPhotos:
@@ -306,6 +318,7 @@ class TestPhotos:
         assert wait_for(settled, WAIT_S), self.photos(city, at)
         for path in (city.folder / "photos").glob("*/*.jpg"):
             assert sha256(path.read_bytes()).hexdigest() == path.stem
+        assert unproven(city) == []
 
     def with_camera(self, at: Checkpoint) -> None:
         with at.unit.config.open("a", encoding="utf-8") as file:
@@ -485,6 +498,7 @@ def test_kills_by_chance(
             unit.name
         )
         assert sound(unit)
+    assert unproven(city) == []
     drove = tally.vehicle("v-1", car.sent_utc_ms, city.committed("track"), list(city.received()))
     assert drove.committed > 0
     assert drove.doubled == 0

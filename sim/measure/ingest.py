@@ -100,12 +100,12 @@ def interleaved(per_unit: Sequence[Load]) -> Load:
 
 
 def _single_batches(unit: str, key: KeySigner) -> Load:
-    return _batches(unit, "event", [a_checkin(n) for n in range(1, SINGLES + 1)], 1, key)
+    return batches(unit, "event", [a_checkin(n) for n in range(1, SINGLES + 1)], 1, key)
 
 
 def _segment_batches(unit: str, key: KeySigner) -> Load:
     raws = [encode_record(segment(n)) for n in range(1, SEGMENTS + 1)]
-    return _batches(unit, "track", raws, PER_BATCH, key)
+    return batches(unit, "track", raws, PER_BATCH, key)
 
 
 def segment(number: int, fixes: int = FIXES) -> Track:
@@ -137,7 +137,8 @@ def segment(number: int, fixes: int = FIXES) -> Track:
     )
 
 
-def _batches(unit: str, stream: Stream, raws: list[bytes], size: int, key: KeySigner) -> Load:
+def batches(unit: str, stream: Stream, raws: list[bytes], size: int, key: KeySigner) -> Load:
+    """A unit's log of `raws` as messages of `size` records, each signed with `key`."""
     hs = [START, *walk(START, raws)]
     log = unit.encode().hex().ljust(16, "0")[:16]
     load = []
