@@ -50,6 +50,8 @@ def measure(folder: Path) -> Iterator[Row]:
         yield Row(
             "verify: records, each event signed by itself", total.records / took_s, "records/s"
         )
+        bare_s = _bare_s() * SIGNATURES
+        yield Row("verify / its bare signature checks", bare_s / took_s, "ratio", at_least=0.4)
         bundle = folder / "case.zip"
         export(store, keys, folder, Choice(unit=NAMES[0]), bundle, NOW_MS)
     check = BundleCheck(bundle, keys.authority)
