@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from gateway.evidence.rows import is_log
+from gateway.evidence.rows import STREAMED, is_log
 from gateway.store.heads import Key
 from gateway.store.schema import boots, photo_holds, records
 from gateway.store.times import BootAnchor, repaired
@@ -68,7 +68,7 @@ def _in_time(connection: Connection, choice: Choice, unit: str) -> Iterator[tupl
     c = records.c
     names = (c.stream, c.log, c.seq, c.boot, c.up_ms, c.at_ms, c.clock, c.received_ms)
     query = sa.select(*names).where(c.unit == unit)
-    for row in connection.execution_options(yield_per=500).execute(query).mappings():
+    for row in connection.execute(query, execution_options=STREAMED).mappings():
         utc_ms = repaired(row, anchors.get(row["boot"])).utc_ms
         at_ms = row["received_ms"] if utc_ms is None else utc_ms
         late = choice.to_ms is not None and at_ms >= choice.to_ms
@@ -82,7 +82,7 @@ def _of_incident(connection: Connection, incident: str) -> Iterator[tuple[Key, i
     held = set(connection.execute(query).scalars())
     c = records.c
     query = sa.select(records).where(c.kind == "photo", c.unit != GATEWAY)
-    for row in connection.execution_options(yield_per=500).execute(query) if held else ():
+    for row in connection.execute(query, execution_options=STREAMED) if held else ():
         said = decode_record(row.raw)
         if not isinstance(said, Photo) or said.sha256 not in held:
             continue

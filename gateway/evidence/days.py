@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from gateway.daily_root import Reached, leaves
 from gateway.evidence.removals import Removal
-from gateway.evidence.rows import is_log
+from gateway.evidence.rows import STREAMED, is_log
 from gateway.store.heads import Key
 from gateway.store.schema import records, root_heads, roots
 from wire.batch import decode_record
@@ -47,7 +47,8 @@ def check_days(
     connection: Connection, days: Sequence[Day], forwarded: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Whether each root is that of the heads kept for it, and the one that was `forwarded` (date to root)."""
-    rows = iter(connection.execute(sa.select(root_heads).order_by(root_heads.c.date)).all())
+    query = sa.select(root_heads).order_by(root_heads.c.date)
+    rows = iter(connection.execute(query, execution_options=STREAMED))
     heads: dict[Key, Reached] = {}
     row = next(rows, None)
     for day in days:

@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gateway.evidence.rows import STREAMED
 from gateway.photo_files import whole
 from gateway.store.open import Store
 from gateway.store.schema import photo_files, photos, records
@@ -83,7 +84,7 @@ def _removals(connection: Connection) -> "array[int]":
     c = records.c
     query = sa.select(c.raw).where(c.unit == GATEWAY, c.stream == "event", c.kind == "photo")
     found = array("Q")
-    for raw in connection.execution_options(yield_per=500).execute(query).scalars():
+    for raw in connection.execute(query, execution_options=STREAMED).scalars():
         said = decode_record(raw)
         if isinstance(said, Photo) and said.lost is not None:
             found.append(int(said.sha256[:16], 16))

@@ -15,6 +15,8 @@ from wire.evidence.walk import Kept
 from wire.limits import MAX_RECORDS
 
 PAGE = 500
+STREAMED = {"yield_per": PAGE}
+"""For a query whose rows are many; given with the query, as a connection keeps what it is given."""
 
 
 @contextmanager

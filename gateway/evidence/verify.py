@@ -98,19 +98,20 @@ class Verification:
         self._photos = PhotoCheck(self._store, connection, self._folder)
         days = all_days(connection)
         self._removals = removals(connection)
-        results = []
+        logs_seen = taken = proven = 0
         for key in all_logs(connection, self._scope.unit):
             for one in self._log(connection, key, days):
                 if isinstance(one, LogResult):
-                    results.append((one.records, one.proven))
+                    logs_seen, taken = logs_seen + 1, taken + one.records
+                    proven += one.proven
                 yield one
         yield from self._islands(connection)
         yield from self._certificates(connection)
         yield from check_days(connection, days, self._scope.forwarded)
         yield Total(
-            logs=len(results),
-            records=sum(number for number, _ in results),
-            proven=sum(number for _, number in results),
+            logs=logs_seen,
+            records=taken,
+            proven=proven,
             photos=self._photos.looked_at,
             photos_proven=self._photos.proven,
             days=len(days),

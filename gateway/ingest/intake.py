@@ -256,7 +256,7 @@ class Intake:
         elif how.how == "island" and self._book.islands_of(key[0]) < ISLANDS_PER_UNIT:
             self._book.keep_island(key, batch.first, batch.last, batch.prev, message.payload)
 
-    def _append(self, key: Key, batch: Batch, how: Joined) -> None:
+    def _append(self, key: Key, batch: Batch, how: Joined, received_ms: int | None = None) -> None:
         mark = None
         if how.jumped:
             head = self._book.head(key)
@@ -269,7 +269,7 @@ class Intake:
         seal = Seal(batch.first, batch.kid, batch.sig, before)
         raws, hs = batch.raws[how.start :], batch.hs[how.start :]
         first_seq, first_pos = self._book.head(key).next, self._book.pos
-        for pos, record in self._book.append(key, raws, hs, seal, mark):
+        for pos, record in self._book.append(key, raws, hs, seal, mark, received_ms):
             self._act_on(key[0], record, pos)
             if isinstance(record, Checkin | Crew):
                 self._sun(key, first_seq + pos - first_pos, record)
@@ -314,7 +314,7 @@ class Intake:
                 return
             self._book.take_island(row)
             if how.how == "new":
-                self._append(key, batch, how)
+                self._append(key, batch, how, row.received_ms)
 
     # What a unit signs beside its batches
 

@@ -163,11 +163,14 @@ class Book:
         hs: Sequence[bytes],
         seal: Seal | None = None,
         mark: str | None = None,
+        received_ms: int | None = None,
     ) -> list[tuple[int, Record]]:
         """Appends consecutive records to `key`; returns those that ask for more, each with its `pos`.
 
-        `mark` says what is wrong with the first of them, None when nothing is.
+        `mark` says what is wrong with the first of them, None when nothing is. `received_ms`: when they came,
+        where that was not now: what came before its key was revoked counts, however late it found its place.
         """
+        self._came_ms = self.now_ms if received_ms is None else received_ms
         head = self.head(key)
         if head is EMPTY:
             self.begun.append(key)
@@ -201,7 +204,7 @@ class Book:
         said = said_beside(record)
         if isinstance(record, Unreadable) and record.why:
             mark = mark or f"unreadable: {record.why}"
-        self._rows.append((self._pos, *key, seq, *said, raw, h, self.now_ms, mark, *UNSEALED))
+        self._rows.append((self._pos, *key, seq, *said, raw, h, self._came_ms, mark, *UNSEALED))
         self._pos += 1
 
     def _marked(self, record: Record | Unreadable) -> str | None:

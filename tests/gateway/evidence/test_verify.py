@@ -1,6 +1,9 @@
 """The store verified: what came as it should is proven; each thing that was done to it is found and named."""
 
+import tracemalloc
+
 from gateway.config import RetentionSection
+from gateway.ingest.registry import keep
 from gateway.retention import Retention
 from gateway.store.own_log import OwnLog
 from tests.gateway.evidence.conftest import DAY_MS
@@ -45,7 +48,8 @@ class TestWhatIsWell:
     def test_an_empty_store_is_proven(self, scene):
         assert scene.verify()[0] == []
 
-    def test_it_is_of_one_moment_whatever_comes_meanwhile(self, scene, unit_log):
+    def test_it_is_of_one_moment_whatever_comes_meanwhile(self, scene_on, any_store, unit_log):
+        scene = scene_on(any_store)
         scene.take(unit_log().grow(3))
         late = unit_log("v-1", log="f" * 16).grow(2)
         scene.key("v-1")
@@ -89,6 +93,32 @@ class TestWhatIsWell:
         scene.take(unit_log().grow(3))
         scene.change("certificates", {"unit": "cp-01"}, revoked_ms=scene.now_ms + 1)
         assert scene.verify()[0] == []
+
+    def test_what_waited_for_its_place_counts_by_when_it_came(self, scene, unit_log):
+        log = unit_log().grow(6)
+        scene.take(log, 4, 6)
+        scene.take(log, 1, 2)
+        scene.change("certificates", {"unit": "cp-01"}, revoked_ms=scene.now_ms + 1)
+        new = scene.site.bearer("cp-01")
+        with scene.store.changing() as connection:
+            keep(connection, new.read(scene.site), scene.now_ms)
+        scene.now_ms += DAY_MS
+        scene.take(log, 3, 3, key=new)
+        assert scene.verify()[:2] == ([], [])
+        assert scene.verify()[2].proven == 6
+
+    def test_its_memory_does_not_grow_with_the_store(self, scene, unit_log):
+        log, peaks = unit_log(), []
+        for number in range(3000):
+            log.checkin(duty="d" * 60, sun="s" * 450)
+            if number % 250 == 249:
+                scene.take(log, number - 248)
+            if number in (1499, 2999):
+                tracemalloc.start()
+                assert scene.verify()[0] == []
+                peaks.append(tracemalloc.get_traced_memory()[1])
+                tracemalloc.stop()
+        assert peaks[1] < peaks[0] * 1.25
 
     def test_one_unit_or_what_came_since_alone(self, scene, unit_log):
         log = unit_log().grow(9)
