@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim.broker import find_mosquitto
+from sim.chaos.check import out_of_order
 from sim.city import City, wait_for
 from sim.demo import Checkpoint
 from sim.tally import UnitTally
@@ -104,19 +105,3 @@ def settled(city: City) -> Callable[..., list[UnitTally]]:
 def _tallies(city: City, at: Iterable[Checkpoint]) -> list[UnitTally]:
     checkins, received = city.committed("checkin"), list(city.received())
     return [checkpoint_tally(one.unit.name, one.tapper.taps, checkins, received) for one in at]
-
-
-def out_of_order(ids: Iterable[str]) -> list[str]:
-    """Those of the records' `ids` that came, for the first time, after a later one of their log."""
-    late: list[str] = []
-    seen: set[str] = set()
-    newest: dict[str, int] = {}
-    for identity in ids:
-        log, _, seq = identity.rpartition("/")
-        if identity in seen or "/correction/" in identity:
-            continue
-        seen.add(identity)
-        if int(seq) < newest.get(log, 0):
-            late.append(identity)
-        newest[log] = int(seq)
-    return late

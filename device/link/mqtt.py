@@ -161,11 +161,13 @@ class MqttLink:
         except Fault as exc:
             return str(exc)
         with self._tokens_lock:
+            self._silence.forget()  # of what was handed over while the last one broke
             self._silence.handed(GREETING, time.monotonic())
         self._client = client
         if self._stop.is_set():
             client.disconnect()
-        client.loop_forever(retry_first_connection=False)
+        while client.loop() == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            continue
         self._client = None
         return held.why or f"{broker}: connection lost"
 
@@ -216,6 +218,7 @@ class MqttLink:
                 self._early.clear()
                 self._silence.forget()
 
+        client.on_socket_register_write = _left_to_the_loop
         client.on_connect = connected
         client.on_subscribe = subscribed
         client.on_disconnect = disconnected
@@ -239,6 +242,11 @@ class MqttLink:
                 self._early.add(mid)
         if token is not None:
             self._put(Handed(token))
+
+
+def _left_to_the_loop(*_: Any) -> None:
+    """With this paho writes from its loop alone: a TLS socket that another thread writes to, while it is read
+    from, sends what cannot be decrypted."""
 
 
 class _Held:

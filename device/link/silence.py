@@ -18,13 +18,14 @@ class Silence:
 
     def __init__(self) -> None:
         self._slowest_s = FIRST_S
+        self._in_vain = 0
         self._waiting: dict[int, float] = {}
         self._heard_s = 0.0
 
     @property
     def limit_s(self) -> float:
         """How long a connection may owe an answer, and say nothing else."""
-        return min(MOST_S, max(LEAST_S, 1.0 + 3 * self._slowest_s))
+        return min(MOST_S, max(LEAST_S, 1.0 + 3 * self._slowest_s) * float(1 << self._in_vain))
 
     def forget(self) -> None:
         """The connection is gone; nothing is owed any more."""
@@ -40,16 +41,17 @@ class Silence:
         since_s = self._waiting.pop(number, None)
         if since_s is not None:
             self._slowest_s = max(now_s - since_s, self._slowest_s * FADES)
+            self._in_vain = 0
 
     def heard(self, now_s: float) -> None:
         """Something came, whatever it was: the connection lives."""
         self._heard_s = now_s
 
     def is_dead(self, now_s: float) -> bool:
-        """Whether to give the connection up; True doubles the limit."""
+        """Whether to give the connection up; True doubles the limit until the next answer."""
         oldest_s = min(self._waiting.values(), default=now_s)
         dead = now_s - max(oldest_s, self._heard_s) > self.limit_s
         if dead:
-            self._slowest_s = min(MOST_S, self._slowest_s * 2)
+            self._in_vain = min(self._in_vain + 1, 8)
             self.forget()
         return dead

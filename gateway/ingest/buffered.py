@@ -22,7 +22,10 @@ WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class BufferedSocket:
-    """A connected socket. paho's thread reads; any thread may send."""
+    """A connected socket, which does not block. paho's thread reads; any thread may send.
+
+    Never both at once: TLS that is written to while it is read from sends what cannot be decrypted.
+    """
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
@@ -34,7 +37,8 @@ class BufferedSocket:
     def recv(self, size: int) -> bytes:
         """At most `size` bytes; empty at the end. Raises what the socket raises."""
         if not self.unread():
-            self._came, self._at = self._line.recv(READ_BYTES), 0
+            with self._lock:
+                self._came, self._at = self._line.recv(READ_BYTES), 0
         data = self._came[self._at : self._at + size]
         self._at += len(data)
         return data
@@ -52,9 +56,8 @@ class BufferedSocket:
         """How many bytes have come and were not read; sends what was gathered once there are none."""
         with self._lock:
             self._send_if_due()
-        return self.unread() + (
-            self._line.pending() if isinstance(self._line, ssl.SSLSocket) else 0
-        )
+            held = self._line.pending() if isinstance(self._line, ssl.SSLSocket) else 0
+        return self.unread() + held
 
     def unread(self) -> int:
         """How many bytes are here and were not read."""

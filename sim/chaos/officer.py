@@ -13,7 +13,8 @@ from sim.unit.rhythm import PINS, Edge
 
 HOLD_NS = 12_000_000_000
 SILENCE_NS = 250_000_000
-"""Longer than any pause within a signal: what beeps after it is another one."""
+"""Longer than any pause within a signal: what beeps after it is another one. Sooner over is a signal that
+ends with a light that glows in silence."""
 
 LATE_NS = 1_500_000_000
 """After a tap that was not answered an officer waits for so long: its beep may yet come."""
@@ -49,6 +50,7 @@ class Officer:
         self._good: bool | None = None
         self._lit = dict.fromkeys(PINS.values(), False)
         self._buzzed_ns = self._next_ns = 0
+        self._glows = False
         self.working = False
 
     @property
@@ -61,8 +63,8 @@ class Officer:
         for edge in edges:
             self._hear(edge)
         if self._held is None:
-            silent_ns = now_ns - self._buzzed_ns
-            if self.working and now_ns >= self._next_ns and silent_ns >= SILENCE_NS:
+            over = self._glows or now_ns - self._buzzed_ns >= SILENCE_NS
+            if self.working and over and now_ns >= self._next_ns:
                 self._present()
         elif self._rose_ns is not None:
             if self._good is None and now_ns - self._rose_ns >= DECIDE_NS:
@@ -74,6 +76,7 @@ class Officer:
 
     def dark(self) -> None:
         """The unit's process is gone, and all its pins are off."""
+        self._glows = False
         self._lit = dict.fromkeys(PINS.values(), False)
 
     def _hear(self, edge: Edge) -> None:
@@ -84,7 +87,9 @@ class Officer:
             self._good = self._lit["green"]
         self._lit[part] = bool(edge.value)
         if part != "buzzer":
+            self._glows = self._lit["green"] and not self._lit["buzzer"]
             return
+        self._glows = False
         self._buzzed_ns = edge.mono_ns
         if edge.value and self._held and self._rose_ns is None and self._is_answer(edge.mono_ns):
             self._rose_ns = edge.mono_ns

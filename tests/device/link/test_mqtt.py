@@ -1,20 +1,28 @@
 """The paho adapter with a real mosquitto: what ends a wait, and what ends a connection that has died."""
 
 import queue
+import threading
 
 import msgspec
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
-from device.core.events import LinkDown, LinkUp
+from device.core.events import Handed, LinkDown, LinkUp
 from device.link import mqtt, silence
 from device.link.mqtt import Broker, MqttLink
 from device.papers import Papers
+from gateway.config import load
+from gateway.keys import GatewayKeys
 from sim import broker as brokers
 from sim.chaos.line import Open, Set
+from sim.city import City
 from sim.keys import CityKeys
 from sim.program import Program
+from wire import topics
 
 WAIT_S = 20
+MESSAGES, SIZE = 1_000, 20_000
 UNIT = "cp-1"
 FOR_EVER = 1e6
 """Chance that makes every wait an hour and more."""
@@ -44,15 +52,48 @@ def line(tmp_path, broker):
 
 
 @pytest.fixture
+def site(tmp_path):
+    """A city with its site's own mosquitto over TLS, and no gateway; its unit has papers."""
+    if brokers.find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed: apt install mosquitto")
+    with City(tmp_path, tls=True) as city:
+        city.gateway.stop()
+        city.add(UNIT, "checkpoint")
+        yield city
+
+
+@pytest.fixture
+def chatter(site):
+    """The gateway talks to the unit without a pause."""
+    client = Client(CallbackAPIVersion.VERSION2, client_id="chatter")
+    client.tls_set_context(GatewayKeys(site.keys.folder.path).tls())
+    client.connect("127.0.0.1", load(site.gateway_toml).broker[0].port)
+    client.loop_start()
+    stop = threading.Event()
+
+    def talk():
+        while not stop.is_set():
+            client.publish(topics.config(UNIT), bytes(20_000), qos=1).wait_for_publish(WAIT_S)
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+    client.loop_stop()
+
+
+@pytest.fixture
 def linked(tmp_path):
     """Makes links to a port; gives each with the queue of what happens to it."""
-    CityKeys(tmp_path / "keys").enrol(UNIT, tmp_path / "identity")
     made = []
 
-    def make(port, jitter):
+    def make(port, jitter, identity=None):
+        if identity is None:
+            CityKeys(tmp_path / "keys").enrol(UNIT, tmp_path / "identity")
         told = queue.Queue()
-        papers = Papers(UNIT, tmp_path / "identity")
-        to = [Broker("127.0.0.1", port, tls=False)]
+        papers = Papers(UNIT, identity or tmp_path / "identity")
+        to = [Broker("127.0.0.1", port, tls=identity is not None)]
         link = MqttLink(UNIT, to, told.put, lambda conn: b"gone", lambda: jitter, papers)
         link.start()
         made.append(link)
@@ -99,3 +140,15 @@ def test_a_connection_that_owes_an_answer_and_is_silent_is_given_up(
     until(told, LinkDown, meanwhile=link.look)
     set_mode("whole")
     until(told, LinkUp, meanwhile=link.look)
+
+
+def test_over_tls_talking_and_listening_at_once_breaks_nothing(site, chatter, linked):
+    link, told = linked(site.broker.port, 0.0, site.units[0].identity)
+    until(told, LinkUp)
+    for number in range(MESSAGES):
+        assert link.publish(topics.hello(UNIT), bytes(SIZE), 1, False, number)
+    taken = 0
+    while taken < MESSAGES:
+        event = told.get(timeout=WAIT_S)
+        assert not isinstance(event, LinkDown), event
+        taken += isinstance(event, Handed)

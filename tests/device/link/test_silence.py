@@ -54,3 +54,14 @@ def test_a_connection_that_is_gone_owes_nothing():
     silence.handed(1000, 1000.0)
     silence.forget()
     assert not silence.is_dead(2000.0)
+
+
+def test_the_next_answer_ends_the_doubling():
+    silence = measured(0.05)
+    for number in range(3):
+        silence.handed(number, 1000.0 * (number + 1))
+        assert silence.is_dead(1000.0 * (number + 1) + MOST_S + 1)
+    assert silence.limit_s > LEAST_S
+    silence.handed(9, 5000.0)
+    silence.answered(9, 5000.05)
+    assert silence.limit_s == LEAST_S
