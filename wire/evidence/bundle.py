@@ -172,7 +172,7 @@ def kept_of(line: bytes) -> Kept:
     try:
         one = msgspec.json.decode(line, type=Line)
         raw = _raw(one)
-    except (msgspec.DecodeError, ValueError) as exc:
+    except (msgspec.DecodeError, ValueError, RecursionError) as exc:
         raise BadBundle(f"a line is no record: {exc}") from exc
     return Kept(
         seq=one.seq,

@@ -1,6 +1,8 @@
 """Checks a bundle of evidence with nothing but the site's authority: parts, signatures, chains, photos, roots."""
 
-from collections.abc import Generator, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -31,6 +33,9 @@ from wire.evidence.walk import LogWalk
 from wire.evidence.zipped import ZippedParts
 from wire.records import Photo, Root
 from wire.topics import GATEWAY
+
+Spans = list[tuple[int, int]]
+"""From first to last, in their order; none touches another."""
 
 Place = tuple[str, int]
 """A log, and a record in it."""
@@ -63,6 +68,7 @@ class BundleCheck:
         self._heads: dict[Place, bytes] = {}
         self._roots: dict[Place, Root] = {}
         self._announced: dict[str, bool] = {}
+        self._asked: dict[tuple[str, str, str], Spans] = {}
 
     def run(self) -> Iterator[Finding]:
         """What is found; afterwards `total` is told. Whatever the file is, nothing is raised."""
@@ -82,6 +88,7 @@ class BundleCheck:
         if authority is None:
             authority = _own_authority(parts)
             yield Finding("certificate", AUTHORITY, _unknown(authority))
+        self._asked = _by_log(manifest.wanted)
         yield from _parts(parts, manifest)
         keyring = _keyring(parts, manifest, authority)
         yield from _signature(parts, text, manifest, keyring)
@@ -124,8 +131,7 @@ class BundleCheck:
                 yield from walk.take(row)
                 if (run.where, row.seq) in noted:
                     self._heads[run.where, row.seq] = row.h
-                is_asked = any(first <= row.seq <= last for first, last in asked)
-                self._note(run, row.seq, row.raw, is_asked)
+                self._note(run, row.seq, row.raw, _is_in(asked, row.seq))
         except BadBundle as exc:
             yield Finding("bundle", run.part, str(exc))
         yield from walk.end()
@@ -200,9 +206,12 @@ class BundleCheck:
 
 def _manifest(text: bytes) -> Manifest:
     try:
-        return msgspec.json.decode(text, type=Manifest)
-    except (msgspec.DecodeError, ValueError) as exc:
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except (msgspec.DecodeError, ValueError, RecursionError) as exc:
         raise BadBundle(f"{MANIFEST} cannot be read: {exc}") from exc
+    if len({run.part for run in manifest.runs}) < len(manifest.runs):
+        raise BadBundle(f"{MANIFEST} names a part of records twice")
+    return manifest
 
 
 def _own_authority(parts: ZippedParts) -> Authority:
@@ -253,7 +262,7 @@ def _signature(
 ) -> Iterator[Finding]:
     try:
         signed = msgspec.json.decode(parts.read(SIGNATURE, 4096), type=Signature)
-    except (BadBundle, msgspec.DecodeError, ValueError) as exc:
+    except (BadBundle, msgspec.DecodeError, ValueError, RecursionError) as exc:
         yield Finding("signature", MANIFEST, str(exc))
         return
     why = keyring.check(GATEWAY, PREFIX + text, signed.kid, signed.sig, manifest.made_ms)
@@ -263,14 +272,35 @@ def _signature(
 
 def _lacking(manifest: Manifest) -> Iterator[Finding]:
     """What was asked for and lies in no run: those spans are as the store had them, so a run was taken out."""
+    there = _by_log(manifest.runs)
     for span in manifest.wanted:
-        runs = sorted((r.first, r.last) for r in manifest.runs if _key(r) == _key(span))
-        at = span.first
-        for first, last in runs:
-            if first <= at <= last:
-                at = last + 1
-        if at <= span.last:
+        runs = there.get(_key(span), [])
+        found = _around(runs, span.first)
+        if found is None or found[1] < span.last:
+            at = span.first if found is None else found[1] + 1
             yield Finding("missing", "/".join(_key(span)), "asked for", at, span.last)
+
+
+def _by_log(spans: Iterable[Run | Span]) -> dict[tuple[str, str, str], Spans]:
+    """Spans by their log, those that touch as one."""
+    found: dict[tuple[str, str, str], Spans] = {}
+    for one in sorted(spans, key=lambda one: (_key(one), one.first)):
+        there = found.setdefault(_key(one), [])
+        if there and one.first <= there[-1][1] + 1:
+            there[-1] = (there[-1][0], max(there[-1][1], one.last))
+        else:
+            there.append((one.first, one.last))
+    return found
+
+
+def _around(spans: Spans, seq: int) -> tuple[int, int] | None:
+    """The span that `seq` lies in."""
+    at = bisect_right(spans, seq, key=itemgetter(0)) - 1
+    return spans[at] if at >= 0 and seq <= spans[at][1] else None
+
+
+def _is_in(spans: Spans, seq: int) -> bool:
+    return _around(spans, seq) is not None
 
 
 def _before(run: Run) -> list[bytes]:

@@ -46,13 +46,18 @@ def check(args: argparse.Namespace) -> int:
     unproven = 0
     for one in run.run():
         unproven += not one.is_note
-        print(json.dumps(one.row()) if args.json else one.line(args.language))
+        print(json.dumps(one.row()) if args.json else printable(one.line(args.language)))
     if args.json:
         row = {"row": "total", **msgspec.structs.asdict(run.total), "unproven": unproven}
         print(json.dumps(row, ensure_ascii=False))
     else:
-        print(_total(run.total, unproven).say(args.language))
+        print(printable(_total(run.total, unproven).say(args.language)))
     return 1 if unproven else 0
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey: a bundle's names are whatever its maker wanted."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def _authority(path: Path) -> "Authority":

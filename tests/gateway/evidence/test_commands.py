@@ -1,6 +1,7 @@
 """`xunkong gateway verify` and `evidence export` through the front door."""
 
 import json
+import zipfile
 
 import pytest
 
@@ -129,6 +130,13 @@ class TestBundle:
         code, _, err = xk("evidence", "check", case, "--ca", case)
         assert code == 2
         assert "cannot use the CA certificate" in err
+
+    def test_what_a_terminal_would_obey_is_not_printed(self, xk, case, tmp_path):
+        with zipfile.ZipFile(case, "a") as file:
+            file.writestr("\x1b[2Jall proven", b"")
+        code, out, _ = xk("evidence", "check", case, "--ca", tmp_path / "ca.crt")
+        assert code == 1
+        assert out.startswith("\ufffd[2Jall proven: the bundle does not hold")
 
     def test_times_without_a_unit_are_refused(self, xk, config, tmp_path):
         asked = ("--from", "2025-11-23T17:26", tmp_path / "case.zip")

@@ -363,6 +363,28 @@ class TestHostileFiles:
         case.write(case.parts() | {"manifest.json": manifest})
         assert case.check()[0] == [("bundle", "case.zip", None, None)]
 
+    def test_json_of_any_depth(self, case):
+        deep = b'{"x":' + b"[" * 100_000 + b"]" * 100_000
+        for name in ("manifest.json", "manifest.sig", "records/1.jsonl"):
+            case.write(case.parts() | {name: deep + b"}"}, zipfile.ZIP_STORED)
+            assert case.check()[0]
+
+    def test_one_part_of_records_named_again_and_again(self, case):
+        parts = case.parts()
+        manifest = json.loads(parts["manifest.json"])
+        manifest["runs"] *= 1000
+        case.reseal(parts | {"manifest.json": json.dumps(manifest).encode()}, case.keys)
+        assert case.check()[0] == [("bundle", "case.zip", None, None)]
+
+    def test_ever_so_many_spans_take_no_longer_than_their_reading(self, case):
+        parts = case.parts()
+        manifest = json.loads(parts["manifest.json"])
+        span = manifest["wanted"][0]
+        many = [span | {"first": 10 * n, "last": 10 * n + 1} for n in range(1, 20_001)]
+        manifest["wanted"] += many
+        case.reseal(parts | {"manifest.json": json.dumps(manifest).encode()}, case.keys)
+        assert len(case.check()[0]) == len(many)
+
     @settings(
         max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
