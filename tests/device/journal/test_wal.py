@@ -83,3 +83,36 @@ def test_frames_of_an_older_generation_behind_the_end_are_no_loss(shelf, child):
     size = damage.wal_of(shelf.path).stat().st_size
     assert tail_of(shelf.path).frames < size // damage.FRAME_BYTES
     assert shelf.open().opening.cut is None
+
+
+@pytest.mark.parametrize("header_alone", [False, True])
+def test_a_commit_that_was_begun_and_not_ended_is_no_loss(shelf, killed, header_alone):
+    wal = damage.wal_of(shelf.path)
+    whole = wal.read_bytes()
+    ends = range(damage.WAL_HEADER_BYTES, len(whole), damage.FRAME_BYTES)
+    ended = [whole[at + 4 : at + 8] != bytes(4) for at in ends]
+    begun = max(n for n, last in enumerate(ended) if not last)
+    assert any(ended[:begun])
+    more = 24 if header_alone else damage.FRAME_BYTES
+    wal.write_bytes(whole[: damage.WAL_HEADER_BYTES + begun * damage.FRAME_BYTES + more])
+    assert tail_of(shelf.path).frames == begun + 1
+    journal = shelf.open()
+    assert journal.opening.cut is None
+    assert journal.append("event", b"{}").log == killed
+
+
+def test_a_log_begun_anew_over_older_frames_and_no_further_is_no_loss(shelf, child):
+    """SQLite writes the new header first: killed right after it, nothing of the new generation is there."""
+    process = child(KEEPS_WRITING, shelf.path, 1_500)
+    assert process.stdout.readline() == "told\n"
+    process.kill()
+    process.wait()
+    journal = Journal.open(shelf.path)
+    journal._run("PRAGMA wal_checkpoint(RESTART)")
+    wal = damage.wal_of(shelf.path)
+    before = wal.read_bytes()
+    journal.append("event", b"{}")
+    begun_anew = wal.read_bytes()[: damage.WAL_HEADER_BYTES] + before[damage.WAL_HEADER_BYTES :]
+    journal.close()
+    wal.write_bytes(begun_anew)
+    assert tail_of(shelf.path) == Tail(0, 0, anew=True)
