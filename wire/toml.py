@@ -36,7 +36,7 @@ def _table(path: Path) -> dict[str, Any]:
             f"{path} 不是 UTF-8 文本（第 {exc.start} 字节）；请用 UTF-8 保存",
             f"{path} is not UTF-8 text (byte {exc.start}); save it as UTF-8",
         ) from exc
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:  # too long a number, too deep a list
         raise Fault(
             f"{path} 不是有效的 TOML：{exc}；请改正这一行",
             f"{path} is not valid TOML: {exc}; mend that line",

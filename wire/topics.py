@@ -16,6 +16,10 @@ UNIT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _OFFSET = re.compile(r"0|[1-9][0-9]{0,11}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
+LONGEST = 160
+"""Characters of the longest topic, a photo chunk's, and some to spare. MQTT allows 65,535, and what was parsed
+is remembered."""
+
 UpKind = Literal["hello", "state", "pos", "log", "photo", "csr"]
 DownKind = Literal["ack", "config", "order", "cert"]
 
@@ -104,9 +108,13 @@ def all_down(unit: str) -> str:
     return f"{ROOT}/{unit}/down/#"
 
 
-@lru_cache(maxsize=32_768)
 def parse(topic: str) -> Up | Down | Worker | None:
     """What `topic` means, or None if it is none of ours. Never raises, whatever the broker sends."""
+    return _parse(topic) if len(topic) <= LONGEST else None
+
+
+@lru_cache(maxsize=32_768)
+def _parse(topic: str) -> Up | Down | Worker | None:
     parts = topic.split("/")
     if len(parts) < 5 or parts[0] != "xk" or parts[1] != "v1":
         return None

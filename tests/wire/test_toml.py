@@ -118,3 +118,12 @@ def test_a_table_from_elsewhere_is_judged_alike():
     with pytest.raises(Fault, match=r"^--set: \[moving_s\] \(0\): .*>= 0\.1"):
         convert({"moving_s": 0}, Sampling, "--set")
     assert convert({"moving_s": 3}, Sampling, "--set") == Sampling(moving_s=3.0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["id = " + "9" * 5_000, "id = " + "[" * 5_000, "[" * 5_000],
+    ids=["long", "deep", "head"],
+)
+def test_numbers_too_long_and_lists_too_deep_are_told_like_the_rest(unit_toml, content):
+    assert "is not valid TOML" in fault_of(unit_toml(content)).words.en

@@ -131,3 +131,13 @@ def test_any_topic_is_ours_or_none(topic):
 )
 def test_who_may_be_a_unit(name, good):
     assert topics.is_unit(name) is good
+
+
+def test_a_topic_too_long_to_be_ours_is_not_remembered():
+    """Each may have 65,535 characters, and what was parsed is kept by the thousand."""
+    longest = topics.photo("u" * 32, "a" * 64, 10**12 - 1)
+    assert topics.parse(longest) is not None
+    before = topics._parse.cache_info().currsize
+    for number in range(100):
+        assert topics.parse(f"xk/v1/cp-01/up/{number}/" + "x" * 60_000) is None
+    assert topics._parse.cache_info().currsize == before

@@ -94,7 +94,7 @@ def _keys(path: Path, text: str) -> SiteKeys:
         table: dict[str, Any] = tomllib.loads(text)
         earlier = tuple(_one(one, {"master", "version"}) for one in table.pop("earlier", []))
         newest = _one(table, {"master"})
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise _unreadable(path) from None  # the cause would tell what stands in the file
     versions = {one.version for one in (newest, *earlier)}
     if len(earlier) > MOST_EARLIER or len(versions) != 1 + len(earlier):

@@ -87,7 +87,7 @@ def decode(text: bytes) -> KeyRing:
     """The keys that were sealed. Raises `Fault`, which tells nothing of what stands there."""
     try:
         return msgspec.msgpack.decode(text, type=KeyRing)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise Fault(
             "密封的卡密钥不是本版本认识的内容；请使网关与单元的版本一致后重新发布",
             "the sealed card keys are not what this version knows; bring gateway and unit to the same "

@@ -102,6 +102,8 @@ def test_what_is_no_plain_file_is_refused_and_waits_for_nobody(path):
         f'master = "{SECRET}0"\nother = "{SECRET}"\n',
         f"master = {SECRET}\n",
         "master = 7\n",
+        "master = " + "[" * 5_000,
+        "master = " + "9" * 5_000,
         "earlier = 7\n",
         f'earlier = ["{SECRET}0"]\nmaster = "{SECRET}0"\n',
         f'master = "{SECRET}0"\nversion = 2\n[[earlier]]\nmaster = "{SECRET}1"\n',

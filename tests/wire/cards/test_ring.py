@@ -56,7 +56,9 @@ def test_one_master_is_as_before():
     assert now == encode(ring(MASTER, CARDS, "sun", meta=True))
 
 
-@pytest.mark.parametrize("text", [b"", b"\xc1", b"\x81\xa3sun\x81\xa804a1b2c3\xc4\x01k", b"\x90"])
+@pytest.mark.parametrize(
+    "text", [b"", b"\xc1", b"\x81\xa3sun\x81\xa804a1b2c3\xc4\x01k", b"\x90", b"\x81\xa3s\xffn\x80"]
+)
 def test_what_it_is_not_is_refused_and_not_shown(text):
     with pytest.raises(Fault, match="not what this version knows") as caught:
         decode(text)
