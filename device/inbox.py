@@ -3,9 +3,14 @@
 import threading
 from collections import deque
 
-from device.core.events import ButtonMoved, CardShown, Event
+from device.core.events import ButtonMoved, CardShown, Event, Heard
 
 URGENT = (CardShown, ButtonMoved)
+HEARD_BYTES = 4 * 1024 * 1024
+"""Of messages from the broker that may wait. Further ones are passed over, as the broker might have lost them."""
+
+EACH_BYTES = 512
+"""What a message takes in memory beside its payload."""
 
 
 class Inbox:
@@ -14,12 +19,16 @@ class Inbox:
     def __init__(self) -> None:
         self._urgent: deque[Event] = deque()
         self._others: deque[Event] = deque()
+        self._heard_bytes = 0
         self._some = threading.Condition()
 
     def put(self, event: Event) -> None:
         """Any thread may call it; never blocks for longer than a moment."""
         lane = self._urgent if isinstance(event, URGENT) else self._others
         with self._some:
+            if isinstance(event, Heard) and self._heard_bytes > HEARD_BYTES:
+                return
+            self._heard_bytes += _size(event)
             lane.append(event)
             self._some.notify()
 
@@ -30,5 +39,11 @@ class Inbox:
                 self._some.wait(wait_s)
             for lane in (self._urgent, self._others):
                 if lane:
-                    return lane.popleft()
+                    event = lane.popleft()
+                    self._heard_bytes -= _size(event)
+                    return event
         return None
+
+
+def _size(event: Event) -> int:
+    return len(event.payload) + EACH_BYTES if isinstance(event, Heard) else 0

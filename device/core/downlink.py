@@ -12,6 +12,7 @@ from device.core.effects import Acknowledge, Effect, Keep, Publish, Save, Signal
 from device.core.events import Heard
 from device.core.moment import Now
 from device.core.picture import Picture
+from device.core.refusals import RECORDS_AN_HOUR, Refusals
 from device.core.scribe import Scribe
 from device.core.station import Means
 from device.core.timekeeper import Timekeeper
@@ -53,7 +54,9 @@ class Downlink(Desk):
         self._unproven: bytes | None = None
         self._complained: set[bytes] = set()
         self._nonce = ""
-        self._orders: list[str] = []
+        self._taken: list[str] = []
+        self._turned_down: list[str] = []
+        self._refusals = Refusals()
 
     def hello(self, boot: str, token: int) -> Publish:
         """A greeting with a fresh nonce, by which orders must prove that they are of now."""
@@ -168,6 +171,8 @@ class Downlink(Desk):
             self._picture.alarm("downlink", f"unreadable message on {where}: {why}"[:500])
             return []
         self._picture.alarm("config", f"configuration {version} refused: {why}"[:500])
+        if not self._may_record(now):
+            return []
         record = self._scribe.write(
             Config, now.up_ms, version=version, outcome="refused", why=why[:500]
         )
@@ -177,28 +182,43 @@ class Downlink(Desk):
 
     def _order(self, topic: str, payload: bytes, now: Now) -> list[Effect]:
         signed = codec.decode_signed(payload, topic, OrderMessage)
-        order = signed.message
-        sending = f"{order.id} {order.nonce}"
-        if order.id in self._orders or sending in self._orders:
+        order, fault = signed.message, self._fault(signed)
+        sending = sha256(payload).hexdigest() if fault else f"{order.id} {order.nonce}"
+        if sending in self._turned_down or (fault is None and order.id in self._taken):
             return []
-        outcome, why = self._judge(signed, now)
-        answered = order.id if outcome == "received" else sending
-        self._orders = [*self._orders, answered][-MAX_ORDERS:]
-        record = self._scribe.write(
-            Order, now.up_ms, id=order.id, outcome=outcome, what=order.what, why=why
-        )
-        self._urgent.add(record)
-        if outcome != "received" or order.what in UNATTENDED:
+        outcome, why = ("refused", fault) if fault else self._judge(order, now)
+        if outcome != "received":
+            return self._turn_down(order, sending, outcome, why, now)
+        self._taken = [*self._taken, order.id][-MAX_ORDERS:]
+        record = self._answer_to(order, outcome, why, now)
+        if order.what in UNATTENDED:
             return [Keep(record)]
         self._picture.order = order.id
         return [Keep(record), Signal("order_received")]
 
-    def _judge(
-        self, signed: codec.Signed[OrderMessage], now: Now
-    ) -> tuple[OrderOutcome, str | None]:
-        order, fault = signed.message, self._fault(signed)
-        if fault:
-            return "refused", fault
+    def _turn_down(
+        self, order: OrderMessage, sending: str, outcome: OrderOutcome, why: str | None, now: Now
+    ) -> list[Effect]:
+        """Remembered apart from what was taken: no flood of bad orders makes a good one count twice."""
+        self._turned_down = [*self._turned_down, sending][-MAX_ORDERS:]
+        return [Keep(self._answer_to(order, outcome, why, now))] if self._may_record(now) else []
+
+    def _answer_to(
+        self, order: OrderMessage, outcome: OrderOutcome, why: str | None, now: Now
+    ) -> Order:
+        record = self._scribe.write(
+            Order, now.up_ms, id=order.id, outcome=outcome, what=order.what, why=why
+        )
+        self._urgent.add(record)
+        return record
+
+    def _may_record(self, now: Now) -> bool:
+        may = self._refusals.admit(now.up_ms)
+        line = f"{RECORDS_AN_HOUR} orders or configurations refused within an hour, no more are recorded"
+        self._picture.alarm("refusals", None if may else line)
+        return may
+
+    def _judge(self, order: OrderMessage, now: Now) -> tuple[OrderOutcome, str | None]:
         if order.unit != self._unit:
             return "refused", f"it is for unit {order.unit}"
         if order.nonce != self._nonce:

@@ -23,6 +23,9 @@ WINDOW = 16
 MAX_LOGS = 64
 """Logs that a hello may name (see `wire.live.Hello`)."""
 
+MAX_WORKERS = 64
+"""Workers of the gateway that are listened to: whoever holds the broker can make names up."""
+
 MAX_COUNT = 200
 MAX_BATCH_BYTES = 64 * 1024
 """Of records as they are kept: an hour of driving. More would be compressed for longer than a tap may wait."""
@@ -207,6 +210,8 @@ class Delivery:
     def worker(self, name: str, state: WorkerState, up_ms: int, retained: bool = True) -> None:
         """One of the gateway's workers said how it is; `retained`: some time ago, and the broker kept it."""
         before = self._workers.get(name)
+        if before is None and len(self._workers) >= MAX_WORKERS:
+            return
         self._workers[name] = state
         if not any(worker.online for worker in self._workers.values()):
             self._heard = False

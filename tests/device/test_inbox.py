@@ -2,7 +2,7 @@
 
 import threading
 
-from device.core.events import ButtonMoved, CardShown, PartSpoke, Tick
+from device.core.events import ButtonMoved, CardShown, Heard, PartSpoke, Tick
 from device.inbox import Inbox
 
 TAP = CardShown("04a1b2c3", 1)
@@ -55,3 +55,16 @@ def test_nothing_is_lost_among_many_threads():
     for part in range(4):
         words = [e.word for e in taken if isinstance(e, PartSpoke) and e.part == str(part)]
         assert words == [str(n) for n in range(500)]
+
+
+def test_a_flood_from_the_broker_takes_bounded_room_and_nothing_else_is_passed_over():
+    inbox, message = Inbox(), Heard("xk/v1/cp-1/down/config", bytes(100_000), False)
+    for _ in range(200):
+        inbox.put(message)
+    inbox.put(TAP)
+    inbox.put(Tick())
+    taken = drain(inbox)
+    assert (taken[0], taken[-1]) == (TAP, Tick())
+    assert 40 <= len(taken) - 2 <= 45
+    inbox.put(message)
+    assert drain(inbox) == [message]

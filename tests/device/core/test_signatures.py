@@ -192,3 +192,37 @@ class TestWorkers:
         assert "certificate" in alarms(unit)
         config(unit)
         assert [record.outcome for record in unit.kept(Config)] == ["applied"]
+
+
+class TestFloods:
+    def test_of_bad_orders_never_makes_a_good_one_count_twice(self, unit):
+        order(unit)
+        for number in range(100):
+            order(unit, STRANGER, id=f"forged-{number}")
+            order(unit, id=f"old-{number}", nonce="0" * 32)
+        order(unit)
+        assert [one for one in outcomes(unit) if one[0] == "received"] == [("received", None)]
+
+    def test_a_forged_copy_does_not_stand_in_for_the_order(self, unit):
+        order(unit, STRANGER)
+        order(unit)
+        assert [one for one, _ in outcomes(unit)] == ["refused", "received"]
+
+    def test_of_refusals_are_not_all_written_down(self, unit):
+        for number in range(200):
+            order(unit, STRANGER, id=f"forged-{number}")
+            config(unit, 1 + number, STRANGER)
+        assert len(unit.kept(Order)) + len(unit.kept(Config)) == 30
+        assert "within an hour, no more are recorded" in alarms(unit)
+        config(unit, 2)
+        assert unit.kept(Config)[-1].outcome == "applied"
+        unit.wait(3_600_000, step_ms=300_000)
+        order(unit, STRANGER, id="forged-later")
+        assert unit.kept(Order)[-1].id == "forged-later"
+
+    def test_of_workers_takes_bounded_room(self, unit):
+        for number in range(500):
+            unit.hear(topics.worker_state(f"w-{number}"), WorkerState(1, True, f"s-{number}"))
+        assert len(unit.agent._downlink._delivery._workers) == 64
+        ack(unit)
+        assert unit.journal.acked == {"e" * 16: (2, "store-1")}
