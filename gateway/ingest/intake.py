@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.ingest import quarantine
+from gateway.ingest.bounds import BRANCHES, REMEMBERED, Alarms, may_begin
 from gateway.ingest.certificates import Counter
 from gateway.ingest.live import Live
 from gateway.ingest.photos import Answer, Chunk, Shelf
@@ -67,7 +68,7 @@ class Intake:
         self.nonces: dict[str, str] = {}
         """Each unit's latest greeting, which an order to it must bear."""
         self._book = Book(store.is_sqlite, self._suns.mark)
-        self._own = OwnLog(signer)
+        self._own, self._alarms = OwnLog(signer), Alarms()
         with store.reading() as connection:
             self._live = Live(connection)
         self._oldest: dict[Key, int] = {}
@@ -186,6 +187,9 @@ class Intake:
             self._refuse(message, place, fault, now_ms)
             return
         log = (place.unit, stream, batch.log)
+        if not may_begin(self._book, log, now_ms):
+            self._refuse(message, place, "more new logs within a day than a unit begins", now_ms)
+            return
         how = self._meet(log, batch)
         key = log if how.how == "new" else self._branch(log, batch)
         if key is None:
@@ -226,7 +230,8 @@ class Intake:
         Only where the records before it are known, or will never come by the unit's own word: a branch
         must not claim what was lost on its way. None else; the unit sends them again, from what it was told last.
         Where another branch has that name (eight digits can be made to collide), none begins: the
-        answer is that branch's, which is not the unit's own, and nothing is acknowledged to it.
+        answer is that branch's, which is not the unit's own, and nothing is acknowledged to it. Likewise
+        where there are too many: each batch is held against all of them.
         """
         branches = (key, *self._book.forks(key))
         at = 0
@@ -237,6 +242,8 @@ class Intake:
         branch = (key[0], key[1], f"{key[2]}~{batch.hs[at].hex()[:8]}")
         if self._book.head(branch) != EMPTY:
             return branch
+        if len(branches) > BRANCHES:
+            return None
         before = batch.hs[at - 1] if at else batch.prev
         self._book.move(branch, Head(batch.first + at, before))
         self._alarm(key[0], f"{key[1]} log {key[2]} forked at record {batch.first + at}")
@@ -301,7 +308,9 @@ class Intake:
         book = self._book
 
         def tell(unit: str, what: str) -> None:
-            self._own.alarm(book, f"{unit}: {what}", "tamper", part=unit)
+            said = self._alarms.admit(unit, what, book.now_ms)
+            if said:
+                self._own.alarm(book, f"{unit}: {said}", "tamper", part=unit)
 
         self._suns.judge(book.connection, record, used, book.now_ms, tell)
 
@@ -341,8 +350,10 @@ class Intake:
             sealed_to(self._book.connection, place.unit, hello.seal, now_ms)
         for said in hello.logs:
             key = (place.unit, said.stream, said.log)
+            if not may_begin(self._book, key, now_ms):
+                continue
             head = self._book.head(key)
-            self._oldest[key] = said.oldest
+            self._remember(key, said.oldest)
             if said.oldest > head.next and not self._declared(key, head.next, said.oldest - 1):
                 gap = Gap(head.next, said.oldest - 1, None)
                 self._book.declare_gap(key, gap, "the unit does not keep them any more")
@@ -351,6 +362,11 @@ class Intake:
             for known in (key, *self._book.forks(key)):
                 self._book.head(known)
                 self._answers[known] = message.via
+
+    def _remember(self, key: Key, oldest: int) -> None:
+        if len(self._oldest) >= REMEMBERED:
+            self._oldest.clear()
+        self._oldest[key] = oldest
 
     def _request(
         self, message: Message, place: topics.Up, signed: codec.Signed[CertRequest], now_ms: int
@@ -370,7 +386,9 @@ class Intake:
         return gap is not None and gap.last >= last
 
     def _alarm(self, unit: str, what: str) -> None:
-        self._own.alarm(self._book, f"{unit}: {what}", part=unit)
+        said = self._alarms.admit(unit, what, self._book.now_ms)
+        if said:
+            self._own.alarm(self._book, f"{unit}: {said}", part=unit)
 
     def _ack(self, key: Key, head: Head, via: int, now_ms: int) -> Answer:
         unit, stream, log = key

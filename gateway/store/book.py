@@ -31,6 +31,9 @@ from wire.limits import MAX_AT_MS
 from wire.records import Checkin, Clock, Crew, Dropped, Photo, Record, Unreadable
 
 COLUMNS = tuple(column.name for column in records.columns)
+REMEMBERED = 20_000
+"""Heads kept in memory from one group to the next."""
+
 UNSEALED = (None,) * 5
 """A record's last columns where it neither ends a batch nor follows a gap."""
 
@@ -67,7 +70,7 @@ class Book:
         """Begins a group at the gateway's UTC `now_ms`."""
         self.connection, self.now_ms = connection, now_ms
         self._pos: int = connection.execute(sa.select(ledger.c.next_pos)).scalar_one()
-        if self._pos != self._left_at:
+        if self._pos != self._left_at or len(self._heads) > REMEMBERED:
             self.forget()
         self._rows: list[tuple[Any, ...]] = []
         self._fresh: dict[tuple[Key, int], bytes] = {}
