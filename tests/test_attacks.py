@@ -8,14 +8,14 @@ says: what the first one keeps out, gateway and unit must withstand there by the
 | another unit's topic | `test_another_units_topic` | `fleet/test_broker_check.py` (also wills, subscriptions, ids) |
 | a forged batch | `test_a_batch_that_its_unit_did_not_sign` | `ingest/test_registry.py` |
 | a changed, a removed record | `test_a_batch_changed_on_its_way` | `ingest/test_registry.py` |
-| a replayed order | `test_an_order_is_good_once` | `core/test_signatures.py`, `core/test_orders.py` |
+| a replayed order | `test_an_order_is_good_once` | `core/test_signatures.py` |
 | an expired order, one for another unit | `test_an_order_that_is_over_or_not_for_it` | `core/test_signatures.py` |
-| a revoked certificate, its live session too | `test_a_stolen_box_is_out` | `fleet/test_revocation.py`, `test_enrolment.py` |
+| a revoked certificate, live session too | `test_a_stolen_box_is_out` | `fleet/test_revocation.py` |
 | an unknown CA | `test_a_broker_of_another_authority` (the unit's side) | `fleet/test_broker_check.py` (the broker's) |
 | plain TCP, old TLS, no or other certificates | | `fleet/test_broker_check.py` |
 | an oversize payload, a zip bomb | `test_too_much_at_once` | `fleet/test_broker_check.py` |
 | a forged acknowledgement, a forged `done` | `test_acknowledgements_of_a_bad_broker` | `core/test_signatures.py` |
-| an older, an unsigned configuration | `test_configurations_of_a_bad_broker` | `test_pair.py`, `core/test_signatures.py` |
+| an older, an unsigned config | `test_configurations_of_a_bad_broker` | `test_pair.py`, `core/test_signatures.py` |
 """
 
 import json
