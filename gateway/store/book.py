@@ -305,7 +305,13 @@ class Book:
         return self._with_islands
 
     def declare_gap(self, key: Key, gap: Gap, why: str) -> None:
-        """Notes that records will never come. A declaration that knows `h_last` replaces one without."""
+        """Notes that records will never come. A declaration that knows `h_last` replaces one without.
+
+        One that goes on where another ends lengthens it: a unit may declare one record at a time.
+        """
+        self._pos += 1
+        if gap.h_last is not None and self._lengthened(key, gap, why):
+            return
         insert = self._insert(gaps).values(
             unit=key[0],
             stream=key[1],
@@ -319,10 +325,22 @@ class Book:
         new = insert.excluded
         self.connection.execute(
             insert.on_conflict_do_update(
-                index_elements=index, set_={"last": new.last, "h_last": new.h_last, "why": new.why}
+                index_elements=index,
+                set_={"last": new.last, "h_last": new.h_last, "why": new.why},
+                where=sa.or_(gaps.c.h_last.is_(None), gaps.c.last <= new.last),
             )
         )
-        self._pos += 1
+
+    def _lengthened(self, key: Key, gap: Gap, why: str) -> bool:
+        """Whether the declaration before it now says this one's word too."""
+        before = sa.select(gaps).where(_is(gaps, key), gaps.c.first < gap.first)
+        row = self.connection.execute(before.order_by(gaps.c.first.desc()).limit(1)).first()
+        if row is None or row.last != gap.first - 1:
+            return row is not None and row.last >= gap.last and row.h_last is not None
+        longer = gaps.update().where(_is(gaps, key), gaps.c.first == row.first)
+        values = {"last": gap.last, "h_last": gap.h_last, "why": why.replace("\0", "")}
+        self.connection.execute(longer.values(**values))
+        return True
 
     def gap_at(self, key: Key, seq: int) -> Gap | None:
         """The declared gap that `seq` lies in, with those that follow it without a record between.

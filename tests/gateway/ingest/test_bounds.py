@@ -6,6 +6,7 @@ from gateway.ingest import bounds
 from gateway.ingest.bounds import ALARMS_A_DAY, BRANCHES, DAY_MS, LOGS_A_DAY, Alarms
 from wire.live import LogHead
 from wire.orders import Refused
+from wire.records import Dropped
 
 
 def name(number):
@@ -53,6 +54,20 @@ def test_a_log_has_so_many_branches_and_no_more(bench, unit_log):
         bench.take(log.branch(1).checkin(f"elsewhere-{number}").message(2))
     assert len(bench.table("logs")) == 1 + BRANCHES + 1
     assert bench.acked(log.grow(1).message(4))[log.log] == 5
+
+
+def test_gaps_declared_one_record_at_a_time_are_one(any_bench, unit_log):
+    """Each batch asks for the gap at its log's end; a million of them held up all others for minutes."""
+    bench, lost = any_bench, unit_log(stream="track", log=name(7)).grow(600)
+    log = unit_log()
+    for seq in range(1, 501):
+        h_last = lost.hs[seq].hex()
+        where = {"stream": "track", "log": lost.log, "first": seq, "last": seq}
+        log.add(Dropped, **where, h_last=h_last, why="thinned")
+    bench.take(log.message())
+    bench.take(log.add_raw(log.raws[9]).message(501))
+    assert [(row["first"], row["last"]) for row in bench.table("gaps")] == [(1, 500)]
+    assert bench.acked(lost.message(501)) == {lost.log: 601}
 
 
 def test_what_is_remembered_of_greetings_and_heads_is_bounded(bench, hello, monkeypatch):
