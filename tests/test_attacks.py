@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from device.journal.journal import Journal
 from gateway.fleet.visitor import Visitor
 from gateway.orders import give
+from gateway.roster import Wanted
 from gateway.store.schema import quarantine
 from gateway.unit_config import newest, push
 from sim.broker import find_mosquitto, free_port
@@ -209,7 +210,7 @@ def test_an_order_that_is_over_or_not_for_it(siege):
 def test_configurations_of_a_bad_broker(siege):
     topic = topics.config("cp-2")
     for place in ("east", "west"):
-        version = push(siege.store, "cp-2", UnitConfig(place=place))
+        version = push(siege.store, "cp-2", Wanted(place=place))
         assert recorded(siege, "config", version=version, outcome="applied")
     first = siege.heard(topic)[0]
     assert newest(siege.store, "cp-2").version > 1

@@ -10,6 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gateway.store.schema import units
 from wire.live import LiveFix, Pos, State
 
+MOST_UNITS = 10_000
+"""Who holds a broker without an ACL can make names up without end; further ones are not shown."""
+
 
 class _Unit(msgspec.Struct):
     online: bool = False
@@ -35,7 +38,9 @@ class Live:
 
     def state(self, unit: str, state: State, raw: bytes, retained: bool, now_ms: int) -> None:
         """A `state` or a last will came; a retained one shows what was said, never that it is fresh."""
-        held = self._units.setdefault(unit, _Unit())
+        held = self._held(unit)
+        if held is None:
+            return
         if not state.online:
             self._gone(unit, held, state)
             return
@@ -47,6 +52,11 @@ class Live:
         held.state_ms = now_ms
         if state.fix:
             self._fix(unit, state.fix, now_ms)
+
+    def _held(self, unit: str) -> _Unit | None:
+        if unit not in self._units and len(self._units) >= MOST_UNITS:
+            return None
+        return self._units.setdefault(unit, _Unit())
 
     def _gone(self, unit: str, held: _Unit, will: State) -> None:
         if held.boot is not None and (will.boot != held.boot or will.conn < (held.conn or 0)):
@@ -60,7 +70,9 @@ class Live:
             self._fix(unit, pos.fix, now_ms)
 
     def _fix(self, unit: str, fix: LiveFix, now_ms: int) -> None:
-        held = self._units.setdefault(unit, _Unit())
+        held = self._held(unit)
+        if held is None:
+            return
         held.fix, held.fix_ms = msgspec.json.encode(fix), now_ms - fix.age_ms
         self._dirty.add(unit)
 

@@ -6,9 +6,11 @@ part, and a part that lost its tail with a power cut is gone on with where it en
 question, and the answer says how much is here. Nothing but `done` promises anything.
 """
 
+import errno
 import fcntl
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import file_digest
@@ -62,6 +64,11 @@ class Standing(Struct, frozen=True):
 
 ASKED_AT_ONCE = 16
 """Photos that a unit is asked for when it greets: the next greeting asks for the next ones."""
+
+
+SPARED_BYTES, SPARED_SHARE = 2**30, 0.05
+"""Of the disk, photos leave so much free, whichever is less: a stolen box can announce more than any disk
+holds, and records must have room."""
 
 
 class Shelf:
@@ -120,6 +127,8 @@ class Shelf:
             announced = self._announced(chunk)
             if announced.removed:
                 return self._ack(chunk, announced.bytes, done=True, now_ms=now_ms)
+            if chunk.data:
+                self._check_room()
             held, done = keep(self._folder, chunk, announced.bytes, self._reached)
         except Wrong as exc:
             return self._refuse(chunk, str(exc), now_ms)
@@ -128,6 +137,14 @@ class Shelf:
             note_kept(self._store, chunk.sha256, held, now_ms)
             self._reached("photos.after_note")
         return self._ack(chunk, held, done, now_ms)
+
+    def _check_room(self) -> None:
+        """Raises OSError where photos have taken what they may of the disk."""
+        if not self._folder.is_dir():
+            return
+        disk = shutil.disk_usage(self._folder)
+        if disk.free < min(SPARED_BYTES, disk.total * SPARED_SHARE):
+            raise OSError(errno.ENOSPC, "what is left of the disk is spared for records")
 
     def _ack(self, chunk: Chunk, held: int, done: bool, now_ms: int) -> Answer:
         ack = PhotoAck(1, chunk.sha256, held, self._store.identity, now_ms, done)

@@ -118,7 +118,7 @@ class Mutator:
             if way == 0:
                 return value[:at] + value[at + 1 :]
             if way == 1:
-                return value + [value[at]] * self.dice.choice((1, 64, LONG))
+                return value + [value[at]] * self._times(value[at])
             return [*value[:at], self._changed(value[at]), *value[at + 1 :]]
         return self.hostile(value)
 
@@ -133,6 +133,10 @@ class Mutator:
             return {(self.dice.choice(TEXTS) if k == key else k): v for k, v in value.items()}
         return {**value, key: self._changed(value[key])}
 
+    def _times(self, value):
+        """Long lists of what is short."""
+        return self.dice.choice((1, 64, 1_001, LONG) if len(str(value)) < 100 else (1, 3))
+
     def hostile(self, good):
         """A value that nobody expects in the place of `good`."""
         dice = self.dice
@@ -143,7 +147,7 @@ class Mutator:
             lambda: dice.choice((None, True, False, [], {}, [[]], {"a": {}})),
             lambda: Raw("[" * (depth := dice.choice((3, 9, 12, LONG))) + "]" * depth),
             lambda: Raw('{"a":' * (depth := dice.choice((3, 9, 12, LONG))) + "1" + "}" * depth),
-            lambda: [good] * dice.choice((2, 1001)),
+            lambda: [good] * self._times(good),
             lambda: good + dice.choice((-1, 1)) if isinstance(good, int) else str(good),
             lambda: good[: len(good) // 2] if isinstance(good, str) else [good],
         )
@@ -167,7 +171,10 @@ def _text(value, ascii_only):
         )
         return "{" + ",".join(pairs) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(_text(one, ascii_only) for one in value) + "]"
+        texts = {
+            id(one): _text(one, ascii_only) for one in {id(one): one for one in value}.values()
+        }
+        return "[" + ",".join(texts[id(one)] for one in value) + "]"
     return json.dumps(value, ensure_ascii=ascii_only)
 
 

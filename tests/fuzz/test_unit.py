@@ -34,7 +34,7 @@ GROWN_OBJECTS, GROWN_KIB = 20_000, 32 * 1024
 LOG, PHOTO, STORE = "e" * 16, "ab" * 32, "store-1"
 CONFIG = UnitConfig(
     place="east",
-    badges=[Badge("04a1b2c3", "p-1", welfare_s=1800.0)],
+    badges=[Badge("ab" * 16, "p-1", welfare_s=1800.0)],
     places=[Place("east", "东门", 27.2, 111.4)],
 )
 

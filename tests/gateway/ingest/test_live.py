@@ -132,3 +132,14 @@ def test_what_a_failed_group_would_have_written_is_written_by_the_next(bench, st
     bench.fail_at = None
     bench.take(unit_log().grow(1).message())
     assert [row["unit"] for row in bench.table("units")] == ["cp-01", "cp-02"]
+
+
+def test_names_made_up_without_end_take_bounded_room(bench, state, pos, monkeypatch):
+    monkeypatch.setattr("gateway.ingest.live.MOST_UNITS", 3)
+    for number in range(9):
+        bench.take(state(f"cp-{number}"), pos(f"v-{number}"))
+    bench.take(state("cp-0", conn=2))
+    bench.now_ms += 1_000
+    bench.take(state("cp-0", conn=3))
+    assert len(bench.table("units")) == 3
+    assert {row["unit"]: row["conn"] for row in bench.table("units")}["cp-0"] == 3

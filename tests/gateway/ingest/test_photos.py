@@ -306,6 +306,16 @@ def test_a_full_disk_is_not_answered_and_leaves_no_half_chunk(announced, monkeyp
     assert announced.whole() == [DATA]
 
 
+def test_photos_leave_the_last_of_the_disk_to_records(announced, monkeypatch):
+    announced.take(announced.chunk(0))
+    with monkeypatch.context() as disk:
+        usage = type(photos_module.shutil.disk_usage("/"))(100 * 2**30, 99.5 * 2**30, 2**29)
+        disk.setattr(photos_module.shutil, "disk_usage", lambda folder: usage)
+        assert announced.take(announced.chunk(STEP)) == []
+    (ack,) = announced.take(announced.chunk(STEP))
+    assert ack.next == 2 * STEP
+
+
 def test_a_tail_lost_with_the_power_is_asked_for_again(announced):
     announced.take(announced.chunk(0), announced.chunk(STEP))
     (part,) = announced.folder.glob("parts/*/*.part")
