@@ -12,6 +12,10 @@ from gateway.store.schema import quarantine
 PER_UNIT = 100
 """One unit's quarantine: the oldest makes room, and no other unit's."""
 
+IN_ALL = 20_000
+"""Of all units; the oldest make room for a name not seen before. Who holds a broker without an ACL can make
+names up without end."""
+
 KEPT_BYTES = 64 * 1024
 
 
@@ -38,6 +42,7 @@ def put(
         )
     )
     _bound(connection, unit)
+    _bound_all(connection, unit)
     return digest
 
 
@@ -51,3 +56,15 @@ def _bound(connection: Connection, unit: str) -> None:
     connection.execute(
         quarantine.delete().where(quarantine.c.unit == unit, quarantine.c.sha256.not_in(kept))
     )
+
+
+def _bound_all(connection: Connection, unit: str) -> None:
+    """Counted where the unit's name is new here: those that are known have their own bound."""
+    count = sa.select(sa.func.count()).select_from(quarantine)
+    if connection.execute(count.where(quarantine.c.unit == unit)).scalar_one() != 1:
+        return
+    beyond = connection.execute(count).scalar_one() - IN_ALL
+    if beyond <= 0:
+        return
+    oldest = sa.select(quarantine.c.sha256).order_by(quarantine.c.last_ms).limit(beyond)
+    connection.execute(quarantine.delete().where(quarantine.c.sha256.in_(oldest)))

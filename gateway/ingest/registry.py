@@ -39,7 +39,8 @@ class Registry:
             return f"its certificate: {exc}"
         if shown.name != unit:
             return f"its certificate is made for {shown.name}"
-        if shown.kid not in self._known:
+        held = self._known.get(shown.kid)
+        if held is None or held.serial < shown.serial:
             keep(self._connection, shown, now_ms)
             self._known[shown.kid] = shown
         return None

@@ -47,3 +47,16 @@ def test_a_long_reason_is_cut_and_a_nul_left_out(any_bench):
     (row,) = any_bench.table("quarantine")
     assert 0 < len(row["reason"]) <= 500
     assert "\0" not in row["reason"]
+
+
+def test_names_made_up_without_end_take_bounded_room(any_bench, monkeypatch):
+    monkeypatch.setattr("gateway.ingest.quarantine.IN_ALL", 10)
+    for number in range(30):
+        any_bench.now_ms += 1
+        any_bench.take(
+            bad(f"one of {number}", f"no-{number}"), bad(f"two of {number}", f"no-{number}")
+        )
+    kept = any_bench.table("quarantine")
+    assert len(kept) <= 11
+    assert {"no-29", "no-28"} <= {row["unit"] for row in kept}
+    assert "no-3" not in {row["unit"] for row in kept}

@@ -148,6 +148,19 @@ def test_a_revoked_key_is_out_at_once_and_what_it_signed_before_stays(
     assert row["why"] == "stolen"
 
 
+def test_a_key_that_got_a_certificate_anew_counts_again_without_a_restart(
+    bench, unit, unit_log, keys_site
+):
+    bench.take(greeting(unit, unit.text))
+    revoke(bench.store, unit, keys_site)
+    serial = unit.read(keys_site).serial
+    anew = keys_site.bearer("cp-01", key=unit.key, serial=serial + (1 << 64))
+    bench.take(greeting(anew, anew.text))
+    assert bench.acked(batch(unit_log().grow(1), anew)) == {LOG: 2}
+    bench.take(greeting(unit, unit.text))
+    assert bench.table("certificates")[0]["why"] == "stolen"
+
+
 def test_a_group_that_failed_admitted_nobody(bench, unit, unit_log):
     bench.fail_at = "ingest.before_commit"
     with pytest.raises(InterruptedError):
