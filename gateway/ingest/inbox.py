@@ -17,6 +17,9 @@ GROUP = 2_000
 LIGHT_WEIGHT = 128 * 1024
 """What a group of tracks or photos may weigh in bytes: an event that comes meanwhile waits for it."""
 
+ROOM_BYTES = 64 * 1024 * 1024
+"""Of one lane, whatever its messages' number: each may have 256 KiB, and a stolen box fills them."""
+
 PHOTO_ROOM = 256
 """Chunks that may wait; they are large."""
 
@@ -24,13 +27,34 @@ INFLATED = 4
 """A compressed payload weighs so many times its size: about what it grows to."""
 
 
+class _Lane:
+    """Messages of one kind, in the order in which they came."""
+
+    def __init__(self, room: int) -> None:
+        self._messages: deque[Message] = deque()
+        self._room, self._bytes = room, 0
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def has_room(self) -> bool:
+        return len(self._messages) < self._room and self._bytes < ROOM_BYTES
+
+    def append(self, message: Message) -> None:
+        self._bytes += len(message.payload)
+        self._messages.append(message)
+
+    def popleft(self) -> Message:
+        message = self._messages.popleft()
+        self._bytes -= len(message.payload)
+        return message
+
+
 class Inbox:
     """Messages in the order in which they came."""
 
     def __init__(self) -> None:
-        self._first: deque[Message] = deque()
-        self._tracks: deque[Message] = deque()
-        self._photos: deque[Message] = deque()
+        self._first, self._tracks, self._photos = _Lane(ROOM), _Lane(ROOM), _Lane(PHOTO_ROOM)
         self._lanes = (self._first, self._tracks, self._photos)
         self._turn = 0
         lock = threading.Lock()
@@ -39,15 +63,14 @@ class Inbox:
     def put(self, message: Message, wait_s: float) -> bool:
         """Adds `message`; False when there was no room for it within `wait_s`."""
         lane = self._lane(message.topic)
-        room = PHOTO_ROOM if lane is self._photos else ROOM
         with self._some:
-            if not self._room.wait_for(lambda: len(lane) < room, wait_s):
+            if not self._room.wait_for(lane.has_room, wait_s):
                 return False
             lane.append(message)
             self._some.notify()
         return True
 
-    def _lane(self, topic: str) -> deque[Message]:
+    def _lane(self, topic: str) -> _Lane:
         if topic.endswith("/log/track"):
             return self._tracks
         return self._photos if "/up/photo/" in topic else self._first
@@ -62,7 +85,7 @@ class Inbox:
             self._room.notify_all()
         return group
 
-    def _next(self) -> deque[Message]:
+    def _next(self) -> _Lane:
         """The lane whose turn it is, or the next one after it that has something."""
         for _ in self._lanes:
             lane = self._lanes[self._turn]
@@ -75,7 +98,7 @@ class Inbox:
         return [self._first.popleft() for _ in range(min(GROUP, len(self._first)))]
 
 
-def _some_of(lane: deque[Message]) -> list[Message]:
+def _some_of(lane: _Lane) -> list[Message]:
     group: list[Message] = []
     weight = 0
     while lane and len(group) < GROUP and weight < LIGHT_WEIGHT:

@@ -151,3 +151,12 @@ def test_photos_come_in_light_groups_and_few_wait(filled, monkeypatch):
     assert not inbox.put(photo(3), 0)
     assert inbox.put(event(1), 0)
     assert [len(inbox.take(0)) for _ in range(3)] == [1, 2, 1]
+
+
+def test_a_lane_is_bounded_in_bytes_too_and_has_room_again_once_they_are_taken(filled, monkeypatch):
+    monkeypatch.setattr(inbox_module, "ROOM_BYTES", 100)
+    inbox = filled(event(1, payload=b"{" + b"x" * 99))
+    assert inbox.put(event(2), 0) is False
+    assert inbox.put(track(3), 0) is True
+    assert len(inbox.take(0)) == 1
+    assert inbox.put(event(2), 0) is True
