@@ -16,6 +16,7 @@ says: what the first one keeps out, gateway and unit must withstand there by the
 | an oversize payload, a zip bomb | `test_too_much_at_once` | `fleet/test_broker_check.py` |
 | a forged acknowledgement, a forged `done` | `test_acknowledgements_of_a_bad_broker` | `core/test_signatures.py` |
 | an older, an unsigned config | `test_configurations_of_a_bad_broker` | `test_pair.py`, `core/test_signatures.py` |
+| 108,000 hostile payloads, more than half of them well signed | | `fuzz/` |
 """
 
 import json
