@@ -152,14 +152,16 @@ class Pn532:
     def _answer(self, code: int, timeout_s: float) -> bytes | None:
         """The answer with `code` after its ACK; None when either does not come.
 
-        What comes before the ACK belongs to an earlier command, which was given up meanwhile.
+        What comes before the ACK belongs to an earlier command, which was given up meanwhile. After the
+        deadline the port is looked at once more: a busy machine may have been late itself.
         """
-        acknowledged = False
+        acknowledged = late = False
         deadline = time.monotonic() + ACK_S
-        while time.monotonic() < deadline:
+        while not late:
+            late = time.monotonic() >= deadline
             for frame in self._reader.feed(self._receive()):
                 if frame.what == "ack" and not acknowledged:
-                    acknowledged = True
+                    acknowledged, late = True, False
                     deadline = time.monotonic() + timeout_s
                 elif not acknowledged:
                     continue

@@ -1,5 +1,7 @@
 """The driver with the simulated chip over a real pseudo-terminal."""
 
+import select
+
 import pytest
 import serial
 
@@ -9,6 +11,7 @@ from hardware.pn532.commands import LIST_106A, Firmware
 from hardware.pn532.driver import Pn532
 from hardware.pn532.twin import card
 
+WAIT_S = 20
 UIDS = ("deadbeef", "04a1b2c3d4e5f6", "00112233445566778899")
 
 
@@ -17,6 +20,19 @@ def chip(twin):
     chip = Pn532(twin.port)
     yield chip
     chip.close()
+
+
+class Stalled:
+    """The clock of a process that is put aside as soon as it has sent a command, until the answer is there."""
+
+    def __init__(self, port_fd):
+        self._port_fd, self._looks = port_fd, 0
+
+    def monotonic(self):
+        self._looks += 1
+        if self._looks == 2:
+            assert select.select([self._port_fd], [], [], WAIT_S)[0]
+        return self._looks * 100.0
 
 
 class TestDriver:
@@ -121,6 +137,16 @@ class TestExchange:
         twin.present(card)
         assert chip.exchange(chip.targets()[0].number, sent) == sent
         assert card.contents.heard == [sent]
+
+    def test_an_answer_that_waited_while_the_machine_was_busy_is_heard(
+        self, chip, twin, type4, monkeypatch
+    ):
+        chip.start()
+        twin.present(type4())
+        (target,) = chip.targets()
+        twin.glue()
+        monkeypatch.setattr(driver, "time", Stalled(chip._port.fileno()))
+        assert chip.exchange(target.number, b"\x90") == b"\x90\x90\0"
 
     def test_two_cards_each_by_its_number(self, chip, twin, type4):
         chip.start()
