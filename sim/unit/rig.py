@@ -14,6 +14,7 @@ from wire.live import Role
 
 DRIVE_S = 3600
 TAP_S, SOS_S, PRESS_S = 0.5, 2.0, 0.2
+TAP_LOOKS = 9
 HOLD_S = 5
 """Ignition off for so long, and the unit takes its leave: short, since a person waits for it."""
 
@@ -60,11 +61,17 @@ class Rig:
             self._wires.move(contact, down)
 
     def tap(self, uid: str | None) -> None:
-        """Holds a card to the reader for half a second."""
+        """Holds a card to the reader until it was noticed: half a second, or on a busy machine longer."""
         if uid is not None:
             self.reader.remove()
             self.reader.present(uid)
-            self._later(TAP_S, lambda: self.reader.remove(uid))
+            self._later(TAP_S, lambda: self._take_away(uid, TAP_LOOKS))
+
+    def _take_away(self, uid: str, looks: int) -> None:
+        if looks and self.reader_in and self.reader.told_ns(uid) is None:
+            self._later(TAP_S, lambda: self._take_away(uid, looks - 1))
+        else:
+            self.reader.remove(uid)
 
     def hold(self, contact: str, for_s: float) -> None:
         """Presses a button, and lets go of it later."""

@@ -26,7 +26,9 @@ from wire.records import Config, Photo, Unreadable
 from wire.words import Fault, Language
 
 TICK_S, LOOK_S = 0.05, 0.5
-READY_S = 30.0
+READY_S = 120.0
+"""A script waits for so long until its unit is configured; a small machine that is busy takes its time."""
+
 ORDER_S = 60.0
 NAMES: dict[Role, str] = {"vehicle": "v-sim", "checkpoint": "cp-sim"}
 

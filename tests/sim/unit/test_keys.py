@@ -19,7 +19,7 @@ from wire.batch import decode_record
 from wire.live import Role
 from wire.records import AnyRecord, Unreadable
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 WAITING = re.compile(r"queue: event [1-9]")
 
 

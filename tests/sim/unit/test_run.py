@@ -12,6 +12,8 @@ import pytest
 
 from tests.sim.unit.person import COMMAND, WAIT_S, Person
 
+pytestmark = pytest.mark.timeout(2 * WAIT_S)
+
 
 @pytest.fixture
 def person() -> Iterator[Person]:
