@@ -4,6 +4,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +19,7 @@ from gateway.unit_config import push
 from sim.city import City
 from sim.unit import keys, screen, terminal, watch
 from sim.unit.relay import Relay
-from sim.unit.rhythm import Ear
+from sim.unit.rhythm import Ear, Edge
 from sim.unit.rig import Rig
 from wire.live import Role
 from wire.orders import Place
@@ -102,6 +103,7 @@ class Session:
             watch.Trace(unit.trace),
             watch.Records(unit.folder / "journal.db"),
         )
+        self._edges: deque[Edge] = deque()
         self._ear, self._keyboard = Ear(), terminal.Keyboard(sys.stdin.fileno())
         self._painter = terminal.Painter()
         self._agenda: list[tuple[float, Callable[[], object]]] = []
@@ -170,6 +172,8 @@ class Session:
 
     def _kill(self) -> None:
         self.rig.kill()
+        self._trace.news()  # the last of a killed unit's, which nobody hears out
+        self._edges.clear()
         self._ear.dark()
 
     def _order(self, what: str) -> None:
@@ -192,15 +196,21 @@ class Session:
     # Looking
 
     def _hear(self) -> None:
-        for edge in self._trace.news():
+        """Up to the end of one signal: each is shown, also where several came while nobody looked."""
+        now_ns = time.monotonic_ns()
+        self._edges += self._trace.news()
+        while self._edges:
+            edge = self._edges.popleft()
             self._tell("edge", pin=edge.pin, value=edge.value, mono_ns=edge.mono_ns)
-            self._heard(self._ear.take(edge))
-        self._heard(self._ear.quiet(time.monotonic_ns()))
+            if self._heard(self._ear.take(edge)):
+                return
+        self._heard(self._ear.quiet(now_ns))
 
-    def _heard(self, name: str | None) -> None:
+    def _heard(self, name: str | None) -> bool:
         if name is not None:
             self._signal = name
             self._tell("signal", name=name)
+        return name is not None
 
     def _look(self) -> None:
         for kept in self._records.news():
