@@ -60,7 +60,13 @@ def open_database(
 
 
 def _check_place(path: Path, read_only: bool) -> None:
-    if path.is_dir() or not path.parent.is_dir() or (read_only and not path.exists()):
+    if read_only and path.parent.is_dir() and not path.exists():
+        raise JournalMissing(
+            f"还没有日志 {path}：单元第一次启动时才建立；若已启动过，请检查 [journal] path",
+            f"there is no journal {path} yet: the unit's first start makes it; if it has run, check "
+            "[journal] path",
+        )
+    if path.is_dir() or not path.parent.is_dir():
         raise JournalMissing(
             f"日志 {path} 打不开：目录不存在，或路径不是文件；请检查 [journal] path",
             f"journal {path} cannot be opened: no such folder, or not a file; check [journal] path",

@@ -53,3 +53,16 @@ def test_the_command_looks_once(tmp_path, capsys):
     said = json.loads(capsys.readouterr().out)
     assert said["board"]["disk_free_mb"] > 0
     assert said["modem"] is None
+
+
+@pytest.mark.parametrize(
+    ("lang", "word"), [("en", "the unit's first start makes it"), ("zh", "还没有日志")]
+)
+def test_before_the_unit_ever_ran(tmp_path, capsys, lang, word):
+    config = tmp_path / "device.toml"
+    config.write_text(
+        '[unit]\nid = "cp-01"\nrole = "checkpoint"\n[[broker]]\nhost = "127.0.0.1"\n'
+        '[journal]\npath = "journal.db"\n'
+    )
+    assert xunkong.main(["--lang", lang, "device", "health", "--config", str(config)]) == 2
+    assert word in capsys.readouterr().err
