@@ -16,8 +16,8 @@ from hardware.pn532.twin import Pn532Twin
 
 WAIT_S = 20
 
-ACK_S, PROBE_S = 0.5, 0.75
-"""Five times the driver's own: a chip answers on its own time, the simulated one waits for a processor."""
+ACK_S, PROBE_S = 0.3, 0.45
+"""Three times the driver's own: a chip answers on its own time, the simulated one waits for a processor."""
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
