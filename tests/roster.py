@@ -1,5 +1,9 @@
-"""Cards of a roster as a unit has them, by the UID that a test knows."""
+"""Cards of a roster: as a unit has them, by the UID that a test knows, and as the gateway reads them."""
 
+from zoneinfo import ZoneInfo
+
+from gateway.roster import keyed
+from gateway.unit_config import read_unit_file
 from wire.cards.digest import card_digest
 from wire.orders import Badge, DutyCard
 
@@ -11,3 +15,8 @@ def badge(uid, *args, key=b"", **more):
 
 def duty_card(uid, duty, key=b""):
     return DutyCard(card_digest(key, uid), duty)
+
+
+def cards_in(path):
+    """The cards of a roster file that prove themselves, as the gateway takes them: UID and family."""
+    return keyed(read_unit_file(path, ZoneInfo("UTC")).badges, now_ms=0)

@@ -11,12 +11,12 @@ import xunkong
 from device.card.personalise import survey
 from device.card.reader import Held
 from device.card.wanted import ndef_under, wanted
-from gateway.unit_config import read_cards
 from hardware.cards.examine import CardKey, Evidence, examine
 from hardware.cards.twin import desfire
 from hardware.cards.twin.ntag424 import Ntag424
 from hardware.pn532.field import Card
 from hardware.pn532.twin import Pn532Twin
+from tests.roster import cards_in
 from wire.cards.keyfile import SiteKeys, read_keys
 from wire.cards.keys import AIDS, AUTH, DESFIRE, card_keys
 from wire.cards.ring import ring
@@ -155,7 +155,7 @@ class TestPersonalise:
         assert [row["proof"] for row in lines(out) if "proof" in row] == ["sun", "ev2"]
         own = card_keys(read_keys(keys).master, UID)
         assert tuple(ntag.keys) == own.slots
-        assert read_cards(tmp_path / "roster.toml") == [(UID, "ntag424")]
+        assert cards_in(tmp_path / "roster.toml") == [(UID, "ntag424")]
         assert not any(key.hex() in out.lower() for key in (*own.slots, read_keys(keys).master))
         code, out, _ = run("verify", "--keys", keys, "--json")
         assert code == 0
@@ -170,7 +170,7 @@ class TestPersonalise:
         code, out, _ = personalise("--json")
         assert code == 0 and done(out) == ["roster"]
         assert state(ntag)[:4] == before
-        assert len(read_cards(tmp_path / "roster.toml")) == 1
+        assert len(cards_in(tmp_path / "roster.toml")) == 1
 
     @pytest.mark.parametrize(
         ("lang", "word"), [("en", "would change key 0 (change)"), ("zh", "将更换密钥 0（改卡）")]
@@ -206,7 +206,7 @@ class TestPersonalise:
         twin.present(shown(ntag))
         code, out, _ = personalise("--json")
         assert code == 0 and done(out) == [*STEPS[step + lost :], "roster"]
-        assert read_cards(tmp_path / "roster.toml") == [(UID, "ntag424")]
+        assert cards_in(tmp_path / "roster.toml") == [(UID, "ntag424")]
 
 
 class TestWhatIsWrong:
@@ -357,7 +357,7 @@ class TestDesfire:
         own = card_keys(read_keys(keys).master, UID, "desfire")
         assert tuple(fire.applications[XK1].keys) == own.slots
         assert own.slots[1:] != card_keys(read_keys(keys).master, UID).slots[1:]
-        assert read_cards(tmp_path / "roster.toml") == [(UID, "desfire")]
+        assert cards_in(tmp_path / "roster.toml") == [(UID, "desfire")]
         assert not any(key.hex() in out.lower() for key in (*own.slots, read_keys(keys).master))
         code, out, _ = run("verify", "--keys", keys, "--json")
         assert (code, lines(out)) == (0, [{"uid": UID, "proof": "ev2", "failed": None}])
@@ -409,7 +409,7 @@ class TestDesfire:
         lying()
         code, out, _ = make("--json")
         assert code == 0 and done(out) == [*FIRE_STEPS[step + lost :], "roster"]
-        assert read_cards(tmp_path / "roster.toml") == [(UID, "desfire")]
+        assert cards_in(tmp_path / "roster.toml") == [(UID, "desfire")]
 
     def test_another_sites_card_is_left_as_it_is(self, lying, make, run, keys, fire, state):
         thief = desfire.Desfire(fire.uid, XK1, [b"t" * 16] * 5)

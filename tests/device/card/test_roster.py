@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from device.card.roster import Badge, append, checked_person, is_in
-from gateway.unit_config import read_cards, read_unit_file
+from gateway.unit_config import read_unit_file
+from tests.roster import cards_in
 from wire.words import Fault
 
 UID = "04de5f1eacc040"
@@ -24,7 +25,7 @@ def test_the_gateway_reads_it(tmp_path, before):
     append(path, BADGE)
     append(path, Badge("04000000000001", "b"))
     assert is_in(path, BADGE)
-    assert read_cards(path) == [(UID, "ntag424"), ("04000000000001", "ntag424")]
+    assert cards_in(path) == [(UID, "ntag424"), ("04000000000001", "ntag424")]
     found = read_unit_file(path, ZoneInfo("UTC"))
     assert [badge.person for badge in found.badges] == [BADGE.person, "b"]
 
