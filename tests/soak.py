@@ -311,6 +311,7 @@ class Peer:
     def __init__(self, hour):
         self._hour, self.states, self.photos = hour, {}, Counter()
         self._heads, self._photos, self._client = {}, {}, None
+        self._nonces = {}
 
     def begin(self, port):
         """Connects to a broker that has just been started."""
@@ -337,6 +338,7 @@ class Peer:
 
     def _hello(self, up, payload):
         hello = codec.decode(payload, Hello)
+        self._nonces[up.unit] = hello.nonce
         return [(head.stream, self._ack(up.unit, head.log)) for head in hello.logs]
 
     def _log(self, up, payload):
@@ -348,7 +350,7 @@ class Peer:
 
     def _ack(self, unit, name):
         first, h = self._heads.get((unit, name), (1, chain.START))
-        return Ack(1, name, first, h.hex(), "s1", self._hour.utc_ms())
+        return Ack(1, name, first, h.hex(), "s1", self._hour.utc_ms(), self._nonces.get(unit))
 
     def _photo(self, up, payload):
         held = self._photos.get(up.sha256, b"")
@@ -357,7 +359,8 @@ class Peer:
         done = hashlib.sha256(held).hexdigest() == up.sha256
         self._photos[up.sha256] = b"" if done else held
         self.photos[up.unit] += done
-        return [("photo", PhotoAck(1, up.sha256, len(held), "s1", self._hour.utc_ms(), done))]
+        now_ms, nonce = self._hour.utc_ms(), self._nonces.get(up.unit)
+        return [("photo", PhotoAck(1, up.sha256, len(held), "s1", now_ms, done, nonce))]
 
     def _state(self, up, payload):
         self.states[up.unit] = msgspec.json.decode(payload, type=State)

@@ -20,11 +20,15 @@ from wire.limits import (
 )
 
 Signature = Annotated[str, Meta(max_length=128)]
+Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}" + END)]
+"""Of a unit's greeting: what bears the latest one was said after it."""
 
 
 class Ack(Struct, frozen=True, omit_defaults=True):
     """All of `log` below `next` is committed to `store`; `h` is the chain's value at `next - 1`.
 
+    `nonce`: of the unit's latest greeting, where the worker has heard one. Only with it a unit believes that
+    the gateway has less than before, or another store, or what time it is: an old answer may be held back.
     For a fork `log` is `<log>~<8 hex>`: a unit takes the answer whose `h` is its own.
     """
 
@@ -34,6 +38,7 @@ class Ack(Struct, frozen=True, omit_defaults=True):
     h: Digest
     store: Name
     now_ms: AtMs
+    nonce: Nonce | None = None
     kid: Name | None = None
     sig: Signature | None = None
 
@@ -51,7 +56,10 @@ class Refused(Struct, frozen=True, omit_defaults=True):
 
 
 class PhotoAck(Struct, frozen=True, omit_defaults=True):
-    """Of photo `sha256` all bytes below `next` are kept; `done`: the whole of it, and its hash holds."""
+    """Of photo `sha256` all bytes below `next` are kept; `done`: the whole of it, and its hash holds.
+
+    `nonce` as in `Ack`; without it `done` is not believed.
+    """
 
     v: Literal[1]
     sha256: Digest
@@ -59,6 +67,7 @@ class PhotoAck(Struct, frozen=True, omit_defaults=True):
     store: Name
     now_ms: AtMs
     done: bool = False
+    nonce: Nonce | None = None
     kid: Name | None = None
     sig: Signature | None = None
 
@@ -176,7 +185,7 @@ class OrderMessage(Struct, frozen=True, omit_defaults=True):
     v: Literal[1]
     unit: Name
     id: Name
-    nonce: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}" + END)]
+    nonce: Nonce
     issued_ms: AtMs
     expires_ms: AtMs
     what: Name

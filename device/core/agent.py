@@ -67,7 +67,17 @@ class Agent:
         self._keeping = Keeping(clock, scribe, picture, delivery)
         verifier, token = means.verifier, self._token
         share = means.photo_share
-        upload = Upload(identity.unit, verifier, clock, picture, delivery, token, economy, share)
+        upload = Upload(
+            identity.unit,
+            verifier,
+            lambda: downlink.nonce,
+            clock,
+            picture,
+            delivery,
+            token,
+            economy,
+            share,
+        )
         self._health = health = Health(means.budgets, clock, scribe, picture, economy)
         duties = Duties(identity.boot, scribe, roster)
         taps = Taps(

@@ -53,16 +53,17 @@ class Downlink(Desk):
         self._pending: ConfigMessage | None = None
         self._unproven: bytes | None = None
         self._complained: set[bytes] = set()
-        self._nonce = ""
+        self.nonce = ""
+        """Of the latest greeting."""
         self._taken: list[str] = []
         self._turned_down: list[str] = []
         self._refusals = Refusals()
 
     def hello(self, boot: str, token: int) -> Publish:
         """A greeting with a fresh nonce, by which orders must prove that they are of now."""
-        self._nonce = self._means.nonce()
+        self.nonce = self._means.nonce()
         signer, topic = self._means.signer, topics.hello(self._unit)
-        hello = Hello(1, self._nonce, boot, self._delivery.heads(), *self._means.introduction())
+        hello = Hello(1, self.nonce, boot, self._delivery.heads(), *self._means.introduction())
         return Publish(topic, codec.encode_signed(hello, topic, signer), 1, False, token)
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -107,8 +108,9 @@ class Downlink(Desk):
         self._picture.alarm("ack", None)
         if isinstance(answer, Ack):
             self._picture.alarm("refused", None)
-            effects = self._delivery.acknowledged(stream, answer)
-            if any(isinstance(effect, Acknowledge) for effect in effects):
+            fresh = answer.nonce == self.nonce
+            effects = self._delivery.acknowledged(stream, answer, fresh)
+            if fresh and any(isinstance(effect, Acknowledge) for effect in effects):
                 heard = Anchor(now.up_ms, answer.now_ms, "gw", GATEWAY_ERR_MS)
                 effects = [
                     *effects,
@@ -221,7 +223,7 @@ class Downlink(Desk):
     def _judge(self, order: OrderMessage, now: Now) -> tuple[OrderOutcome, str | None]:
         if order.unit != self._unit:
             return "refused", f"it is for unit {order.unit}"
-        if order.nonce != self._nonce:
+        if order.nonce != self.nonce:
             return "refused", "its nonce is not that of the unit's latest hello"
         if self._timekeeper.utc_ms(now) >= order.expires_ms:
             return "expired", None

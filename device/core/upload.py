@@ -64,13 +64,14 @@ class _InFlight(Struct):
 class Upload(Desk):
     """Photos that wait for the gateway. One chunk is on its way at a time, so that records overtake them.
 
-    `share` (0 to 1): what photos may take of the link.
+    `share` (0 to 1): what photos may take of the link. `nonce()`: of the unit's latest greeting.
     """
 
     def __init__(
         self,
         unit: str,
         verifier: Verifier,
+        nonce: Callable[[], str],
         clock: ClockKeeper,
         picture: Picture,
         delivery: Delivery,
@@ -78,7 +79,7 @@ class Upload(Desk):
         economy: Economy,
         share: float,
     ) -> None:
-        self._share = share
+        self._share, self._nonce = share, nonce
         self._unit, self._verifier, self._clock = unit, verifier, clock
         self._picture, self._delivery, self._token = picture, delivery, token
         self._economy = economy
@@ -247,6 +248,8 @@ class Upload(Desk):
         photo, sent = self._waiting.get(ack.sha256), self._in_flight
         if photo is None:
             return [] if ack.done else [ef.ResendPhoto(ack.sha256)]
+        if ack.done and ack.nonce != self._nonce():
+            return []
         if ack.done:
             if sent and sent.sha256 == ack.sha256:
                 self._answered()

@@ -294,24 +294,25 @@ class Delivery:
         """Another message than a batch was handed over; it takes its share of the link."""
         self._pace.handed(token, size, up_ms)
 
-    def acknowledged(self, stream: Stream, ack: Ack) -> list[Effect]:
+    def acknowledged(self, stream: Stream, ack: Ack, fresh: bool = True) -> list[Effect]:
         """The gateway has all below `ack.next`, if the chain's value there is ours.
 
         Where it is not ours, the gateway knows another branch, and ours must go out to become
-        known to it. An answer about a row that is no longer kept can only lower what it has.
+        known to it. An answer about a row that is no longer kept can only lower what it has. `fresh`: it was
+        said after the latest greeting; else it may be an old one that somebody held back.
         """
         flow = self._flows.get((stream, ack.log[:16]))
         if flow is None:
             return []
         self._heard = flow.known = True
         if ack.next > flow.last + 1:
-            return self._ahead(flow)
+            return self._ahead(flow) if fresh else []
         h = self._chain.chain_at(stream, flow.log, ack.next - 1)
         if h is None and ack.next > max(flow.oldest, flow.next):
             return []
         if h is not None and h.hex() != ack.h:
             return []
-        return self._move(flow, ack)
+        return self._move(flow, ack, fresh)
 
     def _ahead(self, flow: _Flow) -> list[Effect]:
         """This card is older than what the gateway has: what comes from now on gets a log of its own."""
@@ -320,11 +321,13 @@ class Delivery:
         flow.beyond = True
         return [BeginLog(flow.stream)]
 
-    def _move(self, flow: _Flow, ack: Ack) -> list[Effect]:
+    def _move(self, flow: _Flow, ack: Ack, fresh: bool) -> list[Effect]:
         """A lower `next` is an old answer, but for another store's, and for the answer to a greeting:
         a store that was put back from a copy bears the same name, and lacks what came after the copy.
         """
         same_store, asked = flow.store == ack.store, flow.asked
+        if not fresh and (not same_store or ack.next < flow.next):
+            return []
         flow.asked = False
         if same_store and not asked and ack.next < flow.next:
             return []

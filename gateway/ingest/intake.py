@@ -62,11 +62,11 @@ class Intake:
         self._store, self._registry, self._signer = store, registry, signer
         self.counter = Counter(store, signer)
         self._reached = reached
-        self._shelf = Shelf(store, photos, signer, reached) if photos else None
-        self._greeted: dict[str, int] = {}
-        self._suns = SunWatch(card_keys)
         self.nonces: dict[str, str] = {}
         """Each unit's latest greeting, which an order to it must bear."""
+        self._shelf = Shelf(store, photos, signer, self.nonces, reached) if photos else None
+        self._greeted: dict[str, int] = {}
+        self._suns = SunWatch(card_keys)
         self._book = Book(store.is_sqlite, self._suns.mark)
         self._own, self._alarms = OwnLog(signer), Alarms()
         with store.reading() as connection:
@@ -392,7 +392,8 @@ class Intake:
 
     def _ack(self, key: Key, head: Head, via: int, now_ms: int) -> Answer:
         unit, stream, log = key
-        ack = Ack(1, log, head.next, head.h.hex(), self._store.identity, now_ms)
+        nonce = self.nonces.get(unit)
+        ack = Ack(1, log, head.next, head.h.hex(), self._store.identity, now_ms, nonce)
         topic = topics.ack(unit, "track" if stream == "track" else "event")
         return Answer(topic, codec.encode_signed(ack, topic, self._signer), via)
 

@@ -11,7 +11,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
@@ -79,10 +79,12 @@ class Shelf:
         store: Store,
         folder: Path,
         signer: Signer,
+        nonces: Mapping[str, str],
         reached: Callable[[str], None] = lambda point: None,
     ) -> None:
+        """`nonces`: each unit's latest greeting."""
         self._store, self._folder, self._signer = store, folder, signer
-        self._reached = reached
+        self._nonces, self._reached = nonces, reached
         self._asked: dict[str, int] = {}
         self._said = ""
 
@@ -147,7 +149,15 @@ class Shelf:
             raise OSError(errno.ENOSPC, "what is left of the disk is spared for records")
 
     def _ack(self, chunk: Chunk, held: int, done: bool, now_ms: int) -> Answer:
-        ack = PhotoAck(1, chunk.sha256, held, self._store.identity, now_ms, done)
+        ack = PhotoAck(
+            1,
+            chunk.sha256,
+            held,
+            self._store.identity,
+            now_ms,
+            done,
+            self._nonces.get(chunk.unit),
+        )
         return self._answer(chunk, self._signed(ack, chunk))
 
     def _announced(self, chunk: Chunk) -> Standing:

@@ -41,6 +41,7 @@ class _Gateway:
     def __init__(self, put: Callable[[ev.Event], None], keys: GatewayKeys) -> None:
         self._put, self.keys = put, keys
         self.now_ms = UTC0_MS
+        self._nonce: str | None = None
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool, token: int) -> bool:
         """As `MqttLink.publish`, with a broker that is always there."""
@@ -48,7 +49,9 @@ class _Gateway:
         self._put(ev.Handed(token))
         about = topics.parse(topic)
         if topic == topics.hello(UNIT):
-            for head in codec.decode(payload, Hello).logs:
+            hello = codec.decode(payload, Hello)
+            self._nonce = hello.nonce
+            for head in hello.logs:
                 self._answer(head.stream, head.log, 1, START)
         elif isinstance(about, topics.Up) and about.stream:
             batch = decode_batch(payload)
@@ -59,7 +62,8 @@ class _Gateway:
         """Nothing waits for a broker."""
 
     def _answer(self, stream: Stream, log: str, below: int, h: bytes) -> None:
-        ack, topic = Ack(1, log, below, h.hex(), STORE, self.now_ms), topics.ack(UNIT, stream)
+        ack = Ack(1, log, below, h.hex(), STORE, self.now_ms, self._nonce)
+        topic = topics.ack(UNIT, stream)
         said = codec.encode_signed(ack, topic, self.keys)
         self._put(ev.Heard(topic, said, retained=False))
 

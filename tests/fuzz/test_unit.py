@@ -50,13 +50,13 @@ class BadBroker:
 
     def _messages(self):
         self.number += 1
-        nonce, now_ms = self.unit.agent._downlink._nonce, UTC0 + self.unit.up_ms
+        nonce, now_ms = self.unit.nonce, UTC0 + self.unit.up_ms
         order = OrderMessage(1, "v-1", f"o-{self.number}", nonce, now_ms, now_ms + 9_999, "photo")
         return [
-            (topics.ack("v-1", "event"), Ack(1, LOG, 2, "cd" * 32, STORE, now_ms)),
-            (topics.ack("v-1", "track"), Ack(1, "f" * 16, 1, "00" * 32, STORE, now_ms)),
+            (topics.ack("v-1", "event"), Ack(1, LOG, 2, "cd" * 32, STORE, now_ms, nonce)),
+            (topics.ack("v-1", "track"), Ack(1, "f" * 16, 1, "00" * 32, STORE, now_ms, nonce)),
             (topics.ack("v-1", "event"), Refused(1, "no", "ab" * 32, STORE, now_ms)),
-            (topics.ack("v-1", "photo"), PhotoAck(1, PHOTO, 9, STORE, now_ms, True)),
+            (topics.ack("v-1", "photo"), PhotoAck(1, PHOTO, 9, STORE, now_ms, True, nonce)),
             (topics.ack("v-1", "photo"), Refused(1, "no", PHOTO, STORE, now_ms)),
             (topics.config("v-1"), ConfigMessage(1, "v-1", self.number, CONFIG)),
             (topics.order("v-1"), order),

@@ -58,6 +58,17 @@ EXAMPLES = (
         why="evicted",
         from_ms=5,
     ),
+    rec.Removed(
+        **HEAD,
+        what="event",
+        count=9,
+        before_ms=5,
+        why="kept for 365 days",
+        unit="v-1",
+        log="5f0c9a1e77b2d4c8",
+        first=1,
+        last=9,
+    ),
     rec.Root(
         **HEAD,
         date="2026-11-24",

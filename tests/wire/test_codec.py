@@ -47,7 +47,7 @@ CONFIG = UnitConfig(
 ACK = Ack(1, LOG, 41, H, "store-1", NOW)
 MESSAGES = [
     ACK,
-    Ack(1, LOG + "~0a1b2c3d", 1, "0" * 64, "store-1", NOW, "k1", "c2ln"),
+    Ack(1, LOG + "~0a1b2c3d", 1, "0" * 64, "store-1", NOW, NONCE, "k1", "c2ln"),
     Refused(1, "badly signed", H, "store-1", NOW),
     ConfigMessage(1, "v-1", 14, CONFIG),
     OrderMessage(1, "v-1", "o-1", NONCE, NOW, NOW + 60_000, "go", "去村口"),

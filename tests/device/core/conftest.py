@@ -231,10 +231,15 @@ class Unit:
         self.happen(ev.LinkUp(conn, "broker:8883"))
         self.hear(topics.worker_state("w1"), WorkerState(1, True, "store-1"), retained=True)
 
+    @property
+    def nonce(self):
+        """Of the latest greeting; None before the first."""
+        return self.agent._downlink.nonce or None
+
     def gateway_has(self, stream, below, now_ms=UTC0, h=None, log=None, store="store-1"):
         log = log or self.journal.current[stream]
         h = h or self.journal.chain_at(stream, log, below - 1).hex()
-        self.hear(topics.ack("v-1", stream), Ack(1, log, below, h, store, now_ms))
+        self.hear(topics.ack("v-1", stream), Ack(1, log, below, h, store, now_ms, self.nonce))
 
     def configure(self, version=1, unit="v-1", retained=True, **config):
         for name in ("badges", "duties"):

@@ -172,10 +172,13 @@ class TestLosses:
         assert box.lights[-1] is True
 
     def test_it_ends_when_nothing_waits_any_more(self, box):
+        box.link()
         box.happen(ev.PhotosFound((("cd" * 32, 1_000),)))
         box.happen(self.LOST)
         box.wait(1_000)
-        box.hear("xk/v1/v-1/down/ack/photo", PhotoAck(1, "cd" * 32, 1_000, "store-1", 0, True))
+        box.hear(
+            "xk/v1/v-1/down/ack/photo", PhotoAck(1, "cd" * 32, 1_000, "store-1", 0, True, box.nonce)
+        )
         assert self.alarms(box) == [
             ("photos lost: no room", True),
             ("photos lost: no room", False),

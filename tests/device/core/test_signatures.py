@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from device.core import effects as ef
+from device.core import events as ev
 from device.core.downlink import GATEWAY_CERT
 from device.trust import GatewayTrust
 from tests.keys import Site
@@ -44,7 +46,7 @@ def order(box, key=GATEWAY, signed_for=None, **changes):
 
 def ack(unit, key=GATEWAY, below=2, **more):
     h = unit.journal.chain_at("event", "e" * 16, below - 1).hex()
-    message = Ack(1, "e" * 16, below, h, "store-1", 1)
+    message = Ack(1, "e" * 16, below, h, "store-1", 1, unit.nonce)
     say(unit, topics.ack("v-1", "event"), message, key, **more)
 
 
@@ -167,6 +169,31 @@ class TestAcknowledgements:
     def test_unsigned(self, unit):
         unit.gateway_has("event", 2)
         assert unit.journal.acked == {}
+
+    @pytest.mark.parametrize(("store", "below"), [("store-0", 3), ("store-1", 1)])
+    def test_an_old_one_that_was_held_back(self, unit, store, below):
+        """As a bad broker may after a restore: signed by the gateway, for this unit, before its last greeting."""
+        h = unit.journal.chain_at("event", "e" * 16, below - 1).hex()
+        old = Ack(1, "e" * 16, below, h, store, 1, "0" * 32)
+        ack(unit)
+        say(unit, topics.ack("v-1", "event"), old)
+        assert unit.journal.acked == {"e" * 16: (2, "store-1")}
+
+    def test_what_goes_on_in_the_same_store_needs_no_greeting(self, unit):
+        unit.tap()
+        ack(unit)
+        h = unit.journal.chain_at("event", "e" * 16, 2).hex()
+        say(unit, topics.ack("v-1", "event"), Ack(1, "e" * 16, 3, h, "store-1", 1))
+        assert unit.journal.acked["e" * 16] == (3, "store-1")
+
+    def test_an_old_done_that_was_held_back_gives_no_photo_up(self, make_unit):
+        unit = make_unit(camera=True, trust=GatewayTrust(lambda: SITE.authority, GATEWAY.text))
+        unit.link()
+        unit.happen(ev.PhotosFound((("aa" * 32, 9),)))
+        for nonce, given_up in (("0" * 32, 0), (None, 0), (unit.nonce, 1)):
+            done = PhotoAck(1, "aa" * 32, 9, "store-1", 0, done=True, nonce=nonce)
+            say(unit, topics.ack("v-1", "photo"), done)
+            assert sum(isinstance(effect, ef.PhotoDone) for effect in unit.effects) == given_up
 
     @pytest.mark.parametrize("key", [STRANGER, None], ids=["forged", "unsigned"])
     def test_a_photo_is_not_given_up(self, make_unit, key):

@@ -76,7 +76,9 @@ class Photos:
         self.ack(sha, self.got[sha], self.got[sha] == self.sizes[sha])
 
     def ack(self, sha, below, done=False):
-        self.unit.hear(topics.ack("v-1", "photo"), PhotoAck(1, sha, below, STORE, 0, done))
+        self.unit.hear(
+            topics.ack("v-1", "photo"), PhotoAck(1, sha, below, STORE, 0, done, self.unit.nonce)
+        )
 
     def refuse(self, payload, why="no photo record"):
         refused = Refused(1, why, sha256(payload).hexdigest(), STORE, 0)
