@@ -26,6 +26,7 @@ from device.core.clock import BUILT_MS
 from device.core.downlink import GATEWAY_CERT
 from device.core.economy import Plan
 from device.core.effects import Effect
+from device.core.moment import Now
 from device.core.station import Budgets, Identity, Ignition, Means, Memory
 from device.inbox import Inbox
 from device.journal.errors import JournalCorrupt, JournalError
@@ -46,6 +47,7 @@ CLOCK_S = 10.0
 REOPEN_S = 5.0
 REOPEN_PAUSE_S = 0.5
 POWER_OFF_S = 30
+MISSED = 256
 
 log = logging.getLogger("xunkong.device")
 
@@ -103,6 +105,7 @@ class Runner:
         while (left_s := until_s - time.monotonic()) > 0:
             event = self._inbox.take(min(left_s, TICK_S))
             self._spoken.note(event)
+            self._spoken.miss(event)
             if isinstance(event, ev.CardShown):
                 self._parts.panel.signal("storage_failing")
 
@@ -151,19 +154,32 @@ def _close(journal: Journal) -> None:
 
 
 class Spoken:
-    """Each part's last word. A part says it once: a journal opened anew brings an agent that never heard it."""
+    """What an agent that never heard it must be told: each part's last word, as a part says it once, and what
+    hands did while there was no journal and so no agent. Nobody who calls for help is passed over."""
 
     def __init__(self) -> None:
         self._words: dict[str, ev.PartSpoke] = {}
+        self._hands: deque[ev.ButtonMoved] = deque(maxlen=MISSED)
 
     def note(self, event: ev.Event | None) -> None:
         """Remembers `event` where it is a part's word."""
         if isinstance(event, ev.PartSpoke):
             self._words[event.part] = event
 
+    def miss(self, event: ev.Event | None) -> None:
+        """Nobody heard `event`."""
+        if isinstance(event, ev.ButtonMoved):
+            self._hands.append(event)
+
     def words(self) -> list[ev.PartSpoke]:
         """What is to be said again."""
         return list(self._words.values())
+
+    def hands(self) -> list[ev.ButtonMoved]:
+        """What hands did meanwhile, once."""
+        missed = list(self._hands)
+        self._hands.clear()
+        return missed
 
 
 class _Run:
@@ -213,6 +229,8 @@ class _Run:
         self._do(self._agent.start(self._memory, system.now()))
         for word in spoken.words():
             self._happened(word)
+        for moved in spoken.hands():
+            self._happened_before(moved)
         self._tell_of_salvage()
         self._link.start()
         try:
@@ -255,6 +273,12 @@ class _Run:
     def _happened(self, event: ev.Event) -> None:
         self._news.tell(event)
         self._do(self._agent.handle(event, system.now()))
+
+    def _happened_before(self, moved: ev.ButtonMoved) -> None:
+        """As if it was that moment: how long a button was held counts."""
+        now = system.now()
+        then = Now(moved.up_ms, now.wall_ms - (now.up_ms - moved.up_ms))
+        self._do(self._agent.handle(moved, then))
 
     def _do(self, effects: list[Effect]) -> None:
         self._hear(self._performer.perform(effects))

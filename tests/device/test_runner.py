@@ -7,7 +7,10 @@ import threading
 import msgspec
 import pytest
 
+import device.runner as running
+from device import system
 from device.config import DeviceConfig
+from device.core.events import ButtonMoved, PartSpoke
 from device.journal.journal import Journal
 from device.journal.lock import IN_USE
 from device.runner import Runner
@@ -61,6 +64,7 @@ def unit(twin, tmp_path):
     }
     medium, stop = Medium(), threading.Event()
     runner = Runner(msgspec.convert(whole, DeviceConfig), tmp_path / "device.toml", "0", medium)
+    medium.inbox = runner._inbox
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     yield medium
@@ -94,3 +98,28 @@ def test_a_journal_that_lost_its_end_raises_an_alarm(never_closed, unit, tmp_pat
         unit.kept.get(timeout=WAIT_S)
     what = "records may be missing at the end of the logs before: its write-ahead log is gone"
     assert ("journal", what, True) in alarms(tmp_path / "journal.db")
+
+
+@pytest.fixture
+def away(tmp_path, monkeypatch):
+    """A journal that cannot be opened, until it is closed here; the fixture must come before `unit`."""
+    monkeypatch.setattr(running, "REOPEN_S", 0.2)
+    journal = Journal.open(tmp_path / "journal.db")
+    yield journal
+    journal.close()
+
+
+@pytest.mark.parametrize(("held_ms", "calls"), [(2_000, 1), (300, 0)])
+def test_an_sos_while_there_is_no_journal_is_raised_once_there_is(
+    away, unit, tmp_path, held_ms, calls
+):
+    begun_ms = system.up_ms() - 5_000
+    for pressed, at_ms in ((True, begun_ms), (False, begun_ms + held_ms)):
+        unit.inbox.put(ButtonMoved("sos", pressed, at_ms))
+    away.close()
+    unit.kept.get(timeout=WAIT_S)
+    unit.inbox.put(PartSpoke("panel", "unplugged"))
+    while not any(part == "panel" for part, _, _ in alarms(tmp_path / "journal.db")):
+        unit.kept.get(timeout=WAIT_S)
+    said = [what for _, what, _ in alarms(tmp_path / "journal.db")]
+    assert said.count("SOS button") == calls
