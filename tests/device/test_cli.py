@@ -168,7 +168,7 @@ class TestErrors:
     def test_no_journal_yet(self, call, command):
         code, out, err = call(command)
         assert (code, out) == (2, [])
-        assert err.startswith("xunkong: journal ")
+        assert err.startswith("xunkong: there is no journal ")
         assert err.count("\n") == 1
         assert "请检查 [journal] path" in call(command, lang="zh")[2]
 
