@@ -19,7 +19,9 @@ from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
 from gateway.store.schema import logs, quarantine, records, removed
 from gateway.store.upsert import upsert
-from wire.records import STREAMS, Removed, Stream
+from wire.batch import decode_record
+from wire.limits import MAX_TEXT
+from wire.records import STREAMS, Dropped, Removed, Stream
 from wire.topics import GATEWAY
 
 DAY_MS = 86_400_000
@@ -130,6 +132,7 @@ class Retention:
         connection, c = book.connection, records.c
         h_last = book.h_at(key, last) or b""
         self._leave_behind(book, key, last, h_last)
+        self._repeat_declarations(book, key, last)
         gone = records.delete().where(_is(records, key), c.seq <= last)
         count: int = connection.execute(gone).rowcount
         row = {"unit": key[0], "stream": key[1], "log": key[2], "last": last, "h_last": h_last}
@@ -166,6 +169,27 @@ class Retention:
             before = row.batch_prev or book.h_at(key, row.batch_first - 1)
             values = records.update().where(c.pos == row.pos).values(batch_prev=before)
             connection.execute(values)
+
+    def _repeat_declarations(self, book: Book, key: Key, last: int) -> None:
+        """What units declared missing stays said, by the gateway, when the declaration goes: `count` is 0 there."""
+        c = records.c
+        query = sa.select(c.raw).where(_is(records, key), c.seq <= last, c.kind == "dropped")
+        for raw in book.connection.execute(query.order_by(c.seq)).scalars().all():
+            said = decode_record(raw)
+            if isinstance(said, Dropped):
+                self._own.write(
+                    book,
+                    Removed,
+                    what=said.stream,
+                    count=0,
+                    before_ms=self._before_ms(self._days(key[1])),
+                    why=f"its unit declared: {said.why}"[:MAX_TEXT],
+                    unit=key[0],
+                    log=said.log,
+                    first=said.first,
+                    last=said.last,
+                    h_last=said.h_last,
+                )
 
     def _empty_quarantine(self) -> int:
         days = self._policy.quarantine_days

@@ -424,6 +424,19 @@ class TestRetention:
         assert total.proven == total.records
         assert scene.verify(since_ms=scene.now_ms - DAY_MS)[:2] == ([], [])
 
+    def test_a_gap_stays_declared_when_its_declaration_goes(self, scene, unit_log):
+        log, other = unit_log("cp-01", "track", "f" * 16).grow(9), unit_log()
+        scene.take(log, 1, 3)
+        fields = {"first": 4, "last": 6, "h_last": log.hs[6].hex(), "why": "evicted"}
+        scene.take(other.add(Dropped, stream="track", log="f" * 16, **fields))
+        scene.take(log, 7, 9)
+        scene.close_day()
+        Retention(scene.store, RetentionSection(0.5), [], scene.own, scene.now_ms).run()
+        findings, notes, _ = scene.verify()
+        assert findings == []
+        assert ("removed", f"cp-01/track/{'f' * 16}", 4, 6) in notes
+        assert ("removed", WHERE, 1, 1) in notes
+
     def test_a_removal_that_no_record_tells_of(self, scene, unit_log):
         log = self.old(scene, unit_log)
         for seq in range(1, 6):
