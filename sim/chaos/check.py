@@ -16,6 +16,9 @@ from sim.tapper import Tap
 from wire.topics import GATEWAY
 
 CHECKIN, DROPPED, ALARM = (f"cn.xunkong.{kind}.v1" for kind in ("checkin", "dropped", "alarm"))
+WORDS = ("may be missing", "was begun", "began beside", "forked at", "are gone")
+"""Of an alarm that says so of a unit's records; a card that is full has other words."""
+
 SETTLED_NS = 5_000_000_000
 SHOWN = 20
 """Examples of each thing that is wrong."""
@@ -145,7 +148,7 @@ def _declared_of(event: Mapping[str, Any]) -> str | None:
     if event["type"] == DROPPED:
         return _unit(event)
     data = event["data"]
-    if event["type"] != ALARM or data["alarm"] != "storage" or not data.get("active", True):
+    if event["type"] != ALARM or not any(words in data["what"] for words in WORDS):
         return None
     return str(data.get("part")) if _unit(event) == GATEWAY else _unit(event)
 

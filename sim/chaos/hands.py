@@ -238,13 +238,13 @@ class Hands:
         self._start_worker(fault)
 
     def _back_up(self, fault: Fault) -> None:
-        self._world.backup(self._world.folder / "backup.db")
+        self._world.backup(self._world.folder / "backup.zip")
 
     def _restore(self, fault: Fault) -> None:
         self._world.note_parked()
         for name in self._world.workers:
             self._world.kill_worker(name)
-        self._world.restore(self._world.folder / "backup.db")
+        self._world.restore(self._world.folder / "backup.zip")
         for program in self._world.workers.values():
             program.start()
 

@@ -1,8 +1,5 @@
 """The rig's world: broker, gateway, platform, lines and units as processes of their own, officers at every reader."""
 
-import secrets
-import shutil
-import sqlite3
 import threading
 import time
 from contextlib import ExitStack, closing
@@ -38,7 +35,6 @@ TAPS_S = 3.0
 GATEWAY_LINE = "gateway"
 WORKERS = ("ingest", "forward")
 TLS_FILES = ("ca.crt", "broker.crt", "broker.key", "gateway.crt", "gateway.key")
-STORE = ("store.db", "store.db-wal", "store.db-shm")
 
 
 class Arrivals:
@@ -260,19 +256,15 @@ class World:
         asking.wait()
 
     def backup(self, to: Path) -> None:
-        """A plain copy of the gateway's store, while it is in use."""
+        """`gateway backup`, while the gateway is in use; it may go on for a moment."""
         to.unlink(missing_ok=True)
-        with (
-            closing(sqlite3.connect(self.folder / STORE[0])) as store,
-            closing(sqlite3.connect(to)) as copy,
-        ):
-            store.backup(copy)
+        self._saving = self._gateway("backup", str(to)).start()
 
-    def restore(self, copy: Path) -> None:
-        """Puts the copy in the store's place; neither ingest nor forward may run."""
-        for name in STORE:
-            (self.folder / name).unlink(missing_ok=True)
-        shutil.copyfile(copy, self.folder / STORE[0])
-        with closing(sqlite3.connect(self.folder / STORE[0])) as store:
-            store.execute("UPDATE ledger SET store = ?", (secrets.token_hex(8),))
-            store.commit()
+    def restore(self, saved: Path) -> None:
+        """`gateway restore`; neither ingest nor forward may run. Raises RuntimeError where it fails."""
+        if self._saving.wait() or self._gateway("restore", str(saved), "--force").start().wait():
+            raise RuntimeError(f"backup or restore failed; see {self.folder / 'backup.log'}")
+
+    def _gateway(self, *words: str) -> Program:
+        config = ("--config", str(self.city.gateway_toml))
+        return Program(["gateway", *words, *config], self.folder / "backup.log")
