@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ from device.journal.inspect import all_logs, verify
 from device.journal.journal import Journal
 from wire.commands import Commands
 from wire.records import STREAMS, Stream
+from wire.service import Service
 from wire.words import Words
 
 CONFIG = "/etc/xunkong/device.toml"
@@ -27,6 +29,7 @@ def add_commands(commands: Commands) -> None:
     """Declares the room's commands."""
     words = Words("运行本单元，直到收到停止信号", "run this unit until it is told to stop")
     _config(commands, commands.add("run", words, f"xunkong device run --config {CONFIG}", run))
+    _safe_mode_command(commands)
     _enrol_command(commands)
     _selftest_command(commands)
     _journal_commands(commands)
@@ -51,6 +54,17 @@ def add_commands(commands: Commands) -> None:
     )
     decode.add_argument("file", type=Path, help=gps.say("录制文件", "the recording"))
     _json(gps, decode)
+
+
+def _safe_mode_command(commands: Commands) -> None:
+    words = Words(
+        "安全模式：在面板上示警", "safe mode: show at the panel that the unit cannot start"
+    )
+    example = f"xunkong device safe-mode --config {CONFIG} --for 60"
+    parser = commands.add("safe-mode", words, example, safe_mode)
+    _config(commands, parser)
+    said = commands.say("持续秒数", "for how many seconds")
+    parser.add_argument("--for", type=float, default=60.0, dest="for_s", metavar="S", help=said)
 
 
 def _enrol_command(commands: Commands) -> None:
@@ -150,12 +164,24 @@ def run(args: argparse.Namespace) -> int:
     from device.runner import Runner
 
     config = load(args.config)
-    runner = Runner(config, args.config, version("xunkong"))
+    runner = Runner(config, args.config, version("xunkong"), service=Service(os.environ))
+    runner.run(_until_told())
+    return 0
+
+
+def safe_mode(args: argparse.Namespace) -> int:
+    """Shows for a while that the unit cannot start."""
+    from device.safe_mode import safe_mode as show
+
+    show(args.config, args.for_s, _until_told(), Service(os.environ))
+    return 0
+
+
+def _until_told() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    runner.run(stop)
-    return 0
+    return stop
 
 
 def selftest(args: argparse.Namespace) -> int:

@@ -88,7 +88,7 @@ class Parts:
         reached: Callable[[str], None] = lambda point: None,
     ) -> None:
         """`reached` is called at the photos' named points."""
-        self.panel: Display = _panel(config.panel, config.power is not None, folder, put)
+        self.panel: Display = open_panel(config.panel, config.power is not None, folder, put)
         self._alive: dict[str, Alive] = {}
         self._keys = Keys()
         there = config.camera.kind != "none"
@@ -235,7 +235,8 @@ def fix_event(fix: Any) -> ev.Fix:
     )
 
 
-def _panel(section: PanelSection, ignition: bool, folder: Path, put: Put) -> Display:
+def open_panel(section: PanelSection, ignition: bool, folder: Path, put: Put) -> Display:
+    """The panel that `section` asks for; `ignition`: with that contact too. Raises `Fault`."""
     if section.kind == "none":
         return NoPanel()
     from hardware.panel.panel import ButtonChanged, Panel

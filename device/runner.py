@@ -41,6 +41,8 @@ from device.parts import Parts
 from device.performer import Performer
 from device.trust import GatewayTrust
 from wire import topics
+from wire.service import Service
+from wire.words import Words
 
 TICK_S = 0.25
 CLOCK_S = 10.0
@@ -48,12 +50,14 @@ REOPEN_S = 5.0
 REOPEN_PAUSE_S = 0.5
 POWER_OFF_S = 30
 MISSED = 256
+SALVAGE_S = 900.0
+"""What reading a whole damaged journal may take on a slow card: meanwhile nobody asks for signs of life."""
 
 log = logging.getLogger("xunkong.device")
 
 
 class Runner:
-    """One unit's process. `reached` is called at the journal's named points."""
+    """One unit's process. `reached` is called at the journal's named points; `service` is told how it goes."""
 
     def __init__(
         self,
@@ -61,7 +65,9 @@ class Runner:
         path: Path,
         version: str,
         reached: Callable[[str], None] = nothing,
+        service: Service | None = None,
     ) -> None:
+        self._service = service or Service({})
         self._config, self._reached = config, reached
         self._journal_path = journal_path(path, config)
         self._identity = Identity(config.unit.id, config.unit.role, system.boot_id(), version)
@@ -83,6 +89,7 @@ class Runner:
                 if journal:
                     suspect = self._serve(journal, stop)
         finally:
+            self._service.stopping()
             self._parts.stop()
         if self._last_act:
             _leave_machine(self._last_act)
@@ -90,11 +97,16 @@ class Runner:
     def _open(self, suspect: bool, stop: threading.Event) -> Journal | None:
         """The journal; while it cannot be opened the panel says so, and no tap is taken."""
         while not stop.is_set():
+            self._service.patient(SALVAGE_S)
             try:
                 return Journal.open(self._journal_path, suspect=suspect, reached=self._reached)
             except JournalError as exc:
                 suspect = suspect or isinstance(exc, JournalCorrupt)
                 log.error("%s; tried again in %.0f s", exc, REOPEN_S)
+                self._service.patient()
+                self._service.says(
+                    Words(f"不接受打卡：{exc.words.zh}", f"takes no tap: {exc.words.en}")
+                )
                 self._refuse_taps(REOPEN_S)
         return None
 
@@ -103,6 +115,7 @@ class Runner:
         self._parts.panel.signal("storage_failing")
         until_s = time.monotonic() + for_s
         while (left_s := until_s - time.monotonic()) > 0:
+            self._service.alive()
             event = self._inbox.take(min(left_s, TICK_S))
             self._spoken.note(event)
             self._spoken.miss(event)
@@ -126,6 +139,7 @@ class Runner:
                 self._parts,
                 self._inbox,
                 leave,
+                self._service,
             )
             shift.work(stop, self._spoken)
         except JournalCorrupt as exc:
@@ -194,7 +208,9 @@ class _Run:
         parts: Parts,
         inbox: Inbox,
         leave: Callable[[bool], None],
+        service: Service,
     ) -> None:
+        self._service = service
         self._journal, self._inbox, self._boot = journal, inbox, identity.boot
         self._unit = config.unit.id
         self._memory = recall(journal, begin_run(journal, identity.boot))
@@ -233,8 +249,11 @@ class _Run:
             self._happened_before(moved)
         self._tell_of_salvage()
         self._link.start()
+        self._service.patient()
+        self._service.ready(Words("在岗", "on duty"))
         try:
             while not stop.is_set():
+                self._service.alive()
                 event = self._inbox.take(TICK_S)
                 spoken.note(event)
                 if event is not None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ from gateway.show import duty_name, record_time, unit_line, utc
 from gateway.supervisor import end_with_parent
 from gateway.terminal import leaf, moment_ms, opened, print_rows
 from wire.commands import Commands
+from wire.service import Service
 from wire.words import Fault, Words
 
 
@@ -142,7 +144,7 @@ def ingest(args: argparse.Namespace) -> int:
 
     with opened(args) as (config, store):
         recall_list(KeyFolder(Path(config.keys.folder)), store)
-        Worker(config, store, lambda point: None).run(_until_told())
+        Worker(config, store, lambda point: None, Service(os.environ)).run(_until_told())
     return 0
 
 
@@ -151,7 +153,7 @@ def authority(args: argparse.Namespace) -> int:
     from gateway.fleet.worker import AuthorityWorker
 
     with opened(args) as (config, store):
-        AuthorityWorker(config, store).run(_until_told())
+        AuthorityWorker(config, store, service=Service(os.environ)).run(_until_told())
     return 0
 
 
@@ -160,7 +162,7 @@ def forward(args: argparse.Namespace) -> int:
     from gateway.forward.worker import Forwarder
 
     with opened(args) as (config, store):
-        Forwarder(config, store, lambda point: None).run(_until_told())
+        Forwarder(config, store, lambda point: None, Service(os.environ)).run(_until_told())
     return 0
 
 

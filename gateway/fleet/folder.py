@@ -1,4 +1,8 @@
-"""The site's keys and certificates as files; private keys are their owner's alone (0600)."""
+"""The site's keys and certificates as files.
+
+Private keys are their owner's alone (0600). Those that processes of several users need may be read by a group
+(0640), and stay so when they are replaced; the authority's own may not.
+"""
 
 import os
 import ssl
@@ -23,6 +27,7 @@ from wire.words import Fault
 
 CRL = "crl.pem"
 PRIVATE, PUBLIC = 0o600, 0o644
+GROUP_READ = 0o040
 Private = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
 T = TypeVar("T")
 
@@ -51,7 +56,7 @@ class KeyFolder:
     def key(self, name: str) -> Private:
         """The private key `name`."""
         path = self.path / f"{name}.key"
-        _check_private(path)
+        _check_private(path, 0o077 if name == "ca" else 0o077 & ~GROUP_READ)
         key = _read(path, lambda pem: load_pem_private_key(pem, None))
         if not isinstance(key, ec.EllipticCurvePrivateKey | Ed25519PrivateKey):
             raise _spoilt(path, "neither a P-256 nor an Ed25519 key")
@@ -101,16 +106,20 @@ def tls_context(authority: Path, certificate: Path | None, key: Path | None) -> 
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> Path:
-    """Writes `path` whole or not at all, with `mode` from the first byte on, under its owner if it is there."""
+    """Writes `path` whole or not at all, with `mode` from the first byte on.
+
+    One that is there keeps its owner and its group, and what that group may read.
+    """
     new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         owner = path.stat() if path.exists() else None
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            if owner and owner.st_uid != os.geteuid():
+            made = os.fstat(file.fileno())
+            if owner and (owner.st_uid, owner.st_gid) != (made.st_uid, made.st_gid):
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            os.fchmod(file.fileno(), mode | (owner.st_mode & GROUP_READ if owner else 0))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -153,8 +162,8 @@ def _spoilt(path: Path, why: str) -> Fault:
     )
 
 
-def _check_private(path: Path) -> None:
-    if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+def _check_private(path: Path, forbidden: int) -> None:
+    if path.exists() and stat.S_IMODE(path.stat().st_mode) & forbidden:
         raise Fault(
             f"{path} 可被他人读取；请运行 chmod 600 {path}，若曾泄露请更换此密钥",
             f"{path} can be read by others; run chmod 600 {path}, and renew the key if anyone may have",

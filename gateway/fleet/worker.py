@@ -17,7 +17,8 @@ from gateway.fleet.registrar import Registrar
 from gateway.fleet.revocation import publish_list
 from gateway.fleet.site_keys import ageing, renew
 from gateway.store.open import Store, fault
-from wire.words import Fault
+from wire.service import Service
+from wire.words import Fault, Words
 
 LOOK_S = 0.3
 CHORES_MS = 60_000
@@ -29,25 +30,33 @@ class AuthorityWorker:
     """Raises `Fault` where the authority's key is not to be had."""
 
     def __init__(
-        self, config: GatewayConfig, store: Store, clock: Callable[[], int] = now_ms
+        self,
+        config: GatewayConfig,
+        store: Store,
+        clock: Callable[[], int] = now_ms,
+        service: Service | None = None,
     ) -> None:
         self._config, self._store, self._clock = config, store, clock
         self._folder = KeyFolder(Path(config.keys.folder))
         self._broker = BrokerFolder(config)
         section = config.authority
         self._registrar = Registrar(store, self._folder.issuer(), section.unit_days)
+        self._service = service or Service({})
         self._chores_ms = 0
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. A database that fails is tried again."""
         publish_list(self._folder, self._store)
         self._reload()
+        self._service.ready(Words("可签发证书", "signs what units ask for"))
         while not stop.is_set():
+            self._service.alive()
             try:
                 self.look()
             except DBAPIError as exc:
                 log.error("%s; tried again", fault(self._config.store.url, exc))
             stop.wait(LOOK_S)
+        self._service.stopping()
 
     def look(self) -> None:
         """What is due now."""

@@ -42,7 +42,10 @@ class Pump:
         own: OwnLog,
         stop: threading.Event,
         reached: Callable[[str], None],
+        alive: Callable[[float], None] = lambda pause_s: None,
     ) -> None:
+        """`alive` is told that the pump works, before each request and each pause of so many seconds."""
+        self._alive = alive
         self._name, self._sink, self._store, self._stop = name, sink, store, stop
         self._reached = reached
         self._parking = Parking(store, name)
@@ -94,6 +97,7 @@ class Pump:
     def _post(self, events: Sequence[Event]) -> Refused | None:
         """Tries for as long as it takes; None once delivered."""
         while True:
+            self._alive(0.0)
             self._reached("forward.before_post")
             outcome = self._sink.deliver(events)
             self._reached("forward.after_post")
@@ -111,6 +115,7 @@ class Pump:
                     self._pause(self._slowly.wait_s())
 
     def _pause(self, for_s: float) -> None:
+        self._alive(for_s)
         if self._stop.wait(for_s):
             raise StopAsked
 

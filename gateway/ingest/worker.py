@@ -31,7 +31,8 @@ from gateway.unit_keys import site_keys, unit_key
 from wire import codec, topics
 from wire.live import WorkerState
 from wire.orders import ConfigMessage
-from wire.words import Fault
+from wire.service import Service
+from wire.words import Fault, Words
 
 IDLE_S = 0.2
 STATE_EVERY_MS = 30_000
@@ -44,9 +45,16 @@ log = logging.getLogger("xunkong.ingest")
 class Worker:
     """One ingest worker; `reached` is called at the named points."""
 
-    def __init__(self, config: GatewayConfig, store: Store, reached: Callable[[str], None]) -> None:
-        """Raises `Fault` where the gateway's keys are not in order."""
+    def __init__(
+        self,
+        config: GatewayConfig,
+        store: Store,
+        reached: Callable[[str], None],
+        service: Service | None = None,
+    ) -> None:
+        """Raises `Fault` where the gateway's keys are not in order. `service`: who is told how it goes."""
         self._store, self._reached = store, reached
+        self._service = service or Service({})
         self._name = config.ingest.worker
         self._url = config.store.url
         self._keys = keys = GatewayKeys(Path(config.keys.folder))
@@ -75,13 +83,16 @@ class Worker:
         self._intake.look_over_photos(_now_ms())
         for link in self._links:
             link.start()
+        self._service.says(Words("等待 broker", "waiting for a broker"))
         try:
             while not stop.is_set():
+                self._service.alive()
                 self._chores(_now_ms())
                 group = self._inbox.take(IDLE_S)
                 if not self._take(group, stop):
                     break
         finally:
+            self._service.stopping()
             for link in self._links:
                 link.publish(topics.worker_state(self._name), self._will(), retain=True)
                 link.stop()
@@ -90,6 +101,7 @@ class Worker:
         """Commits and answers; tries again until it works or the process is to end."""
         tries = 0
         while True:
+            self._service.alive()
             try:
                 answers = self._intake.take(group, _now_ms())
             except DBAPIError as exc:
@@ -115,6 +127,7 @@ class Worker:
             via = self._greet.get_nowait()
             log.info("connected to broker %s", self._links[via].broker)
             self._greet_anew(now_ms)
+            self._service.ready(Words("接收并保存", "takes and keeps"))
         if now_ms - self._state_ms >= STATE_EVERY_MS:
             self._say_state(now_ms)
             if self._keys.renewed():
@@ -150,8 +163,10 @@ class Worker:
         self._state_ms = now_ms
         cert = self._keys.certificate.text
         state = codec.encode(WorkerState(1, True, self._store.identity, now_ms, cert))
-        for link in self._links:
-            link.publish(topics.worker_state(self._name), state, retain=True)
+        topic = topics.worker_state(self._name)
+        up = sum(link.publish(topic, state, retain=True) for link in self._links)
+        of = len(self._links)
+        self._service.says(Words(f"已连接 broker {up}/{of}", f"connected to {up} of {of} brokers"))
 
     def _publish_configs(self) -> None:
         try:

@@ -15,8 +15,10 @@ from device.journal.journal import Journal
 from device.journal.lock import IN_USE
 from device.runner import Runner
 from hardware.pn532.twin import Pn532Twin
+from tests.notified import SILENT_S, Heard
 from wire.batch import decode_record
 from wire.records import Alarm
+from wire.service import Service
 
 WAIT_S = 20
 
@@ -26,8 +28,11 @@ class Medium:
 
     def __init__(self):
         self.kept, self.tear = queue.SimpleQueue(), False
+        self.answers = threading.Event()
+        self.answers.set()
 
     def __call__(self, point):
+        self.answers.wait(WAIT_S)
         if point == "journal.append.after_fsync":
             self.kept.put(point)
         if point == "journal.append.before_fsync" and self.tear:
@@ -53,7 +58,14 @@ def never_closed(tmp_path):
 
 
 @pytest.fixture
-def unit(twin, tmp_path):
+def heard(tmp_path):
+    manager = Heard(tmp_path / "notify")
+    yield manager
+    manager.close()
+
+
+@pytest.fixture
+def unit(twin, heard, tmp_path):
     """A checkpoint with a reader, a receiver that is not there, and no broker."""
     whole = {
         "unit": {"id": "cp-1", "role": "checkpoint"},
@@ -63,7 +75,8 @@ def unit(twin, tmp_path):
         "gps": {"port": str(tmp_path / "no port")},
     }
     medium, stop = Medium(), threading.Event()
-    runner = Runner(msgspec.convert(whole, DeviceConfig), tmp_path / "device.toml", "0", medium)
+    config, path = msgspec.convert(whole, DeviceConfig), tmp_path / "device.toml"
+    runner = Runner(config, path, "0", medium, Service(heard.environ))
     medium.inbox = runner._inbox
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
@@ -123,3 +136,37 @@ def test_an_sos_while_there_is_no_journal_is_raised_once_there_is(
         unit.kept.get(timeout=WAIT_S)
     said = [what for _, what, _ in alarms(tmp_path / "journal.db")]
     assert said.count("SOS button") == calls
+
+
+def test_it_is_ready_with_its_journal_open_and_alive_as_long_as_its_loop(unit, heard, twin):
+    came = heard.until("READY=1")
+    assert came.index("EXTEND_TIMEOUT_USEC=900000000") < came.index("READY=1")
+    assert "STATUS=on duty" in heard.until("WATCHDOG=1") + came
+    unit.answers.clear()
+    twin.present("04a1b2c3d4e5f6")
+    with pytest.raises(TimeoutError):
+        while True:
+            heard.next(SILENT_S)
+    unit.answers.set()
+    assert heard.until("WATCHDOG=1")
+
+
+def test_a_journal_that_is_opened_anew_may_take_its_time(unit, heard, twin):
+    heard.until("READY=1")
+    unit.tear = True
+    twin.present("04a1b2c3d4e5f6")
+    heard.until("WATCHDOG_USEC=900000000")
+    assert "READY=1" not in heard.until("WATCHDOG_USEC=2000000")
+
+
+@pytest.fixture
+def no_journal(tmp_path):
+    """Where the journal should be is a folder."""
+    (tmp_path / "journal.db").mkdir()
+
+
+def test_while_the_journal_cannot_be_opened_it_is_not_ready_and_says_why(no_journal, unit, heard):
+    came = heard.until("EXTEND_TIMEOUT_USEC=2000000")
+    while not any(line.startswith("STATUS=takes no tap: ") for line in came):
+        came += heard.next()
+    assert "READY=1" not in came

@@ -96,3 +96,13 @@ def test_what_is_missing_says_how_it_is_made(folder):
 def test_where_nothing_can_be_written():
     with pytest.raises(Fault, match=r"cannot write /proc/xunkong/ca\.crt"):
         replace_file(Path("/proc/xunkong/ca.crt"), b"", 0o644)
+
+
+def test_a_key_may_be_read_by_a_group_of_services_and_stays_so_when_it_is_replaced(folder, issuer):
+    key = Ed25519PrivateKey.generate()
+    folder.put_key("signing", key).chmod(0o640)
+    assert folder.key("signing").private_bytes_raw() == key.private_bytes_raw()
+    assert mode(folder.put_key("signing", key)) == 0o640
+    folder.put_key("signing", key).chmod(0o644)
+    with pytest.raises(Fault, match=r"signing.key can be read by others"):
+        folder.key("signing")

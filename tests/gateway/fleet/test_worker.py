@@ -13,9 +13,11 @@ from gateway.fleet.site_keys import OWN, ageing, is_ageing
 from gateway.fleet.worker import AuthorityWorker
 from gateway.store.schema import requests
 from tests.csr import signing_request
+from tests.notified import Heard
 from wire import codec
 from wire.codes import meant, proof, proof_key
 from wire.orders import CertRequest
+from wire.service import Service
 from wire.words import Fault
 
 DAY_MS = 86_400_000
@@ -95,3 +97,14 @@ def test_without_the_authority_s_key_it_says_what_to_do(site, site_store):
     (site.keys.path / "ca.key").unlink()
     with pytest.raises(Fault, match=r"cannot read .*ca.key"):
         AuthorityWorker(site.config, site_store)
+
+
+def test_it_is_ready_when_it_can_sign_alive_at_each_look_and_takes_its_leave(
+    site, site_store, tmp_path
+):
+    heard = Heard(tmp_path / "notify")
+    service = Service(heard.environ)
+    AuthorityWorker(site.config, site_store, service=service).run(Once(2))
+    came = heard.drain()
+    heard.close()
+    assert came == ["READY=1", "STATUS=signs what units ask for", "WATCHDOG=1", "STOPPING=1"]

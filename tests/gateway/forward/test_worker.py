@@ -7,20 +7,23 @@ import sqlalchemy as sa
 from msgspec import structs
 
 from gateway.config import BrokerSection, GatewayConfig, KeysSection, SinkSection, StoreSection
+from gateway.forward import worker
 from gateway.forward.worker import Forwarder
+from tests.notified import SILENT_S, WATCH_S, Heard
+from wire.service import Service
 
 
 @pytest.fixture
 def forwarder(any_store, any_url, platform, keys_folder):
     """Makes a forwarder to `platform` under the given names."""
 
-    def make(*names, reached=lambda point: None):
+    def make(*names, reached=lambda point: None, service=None):
         sinks = [SinkSection("cloudevents", platform.url, name) for name in names]
         keys = KeysSection(str(keys_folder))
         config = GatewayConfig(
             [BrokerSection("127.0.0.1")], StoreSection(any_url), sinks, keys=keys
         )
-        return Forwarder(config, any_store, reached)
+        return Forwarder(config, any_store, reached, service)
 
     return make
 
@@ -135,3 +138,57 @@ def test_a_database_that_fails_is_waited_for(
     one._pump(structs.replace(section), Mending(stop, lambda: rename("away", "cursors")))
     assert len(platform.ids) == 1
     assert "check [store] url, disk space and permissions; nothing moves until then" in caplog.text
+
+
+@pytest.fixture
+def heard(tmp_path):
+    manager = Heard(tmp_path / "notify")
+    yield manager
+    manager.close()
+
+
+@pytest.fixture
+def running():
+    """Runs a forwarder on a thread until the test's end."""
+    stop, threads = threading.Event(), []
+
+    def start(one):
+        threads.append(threading.Thread(target=one.run, args=(stop,)))
+        threads[-1].start()
+        return stop
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+
+
+def test_it_is_ready_alive_and_takes_its_leave(forwarder, running, heard):
+    stop = running(forwarder("one", service=Service(heard.environ)))
+    assert heard.next() == ["READY=1", "STATUS=forwards to one"]
+    assert [heard.next() for _ in range(3)] == [["WATCHDOG=1"]] * 3
+    stop.set()
+    assert heard.until("STOPPING=1")[-1] == "STOPPING=1"
+
+
+def test_a_sink_s_pump_that_hangs_ends_the_signs_of_life(
+    any_store, bench_on, unit_log, forwarder, running, heard, monkeypatch
+):
+    monkeypatch.setattr(worker, "SLACK_S", WATCH_S - worker.POSTS * 10.0)
+    bench_on(any_store).take(unit_log().grow(1).message())
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def reached(point):
+        if point == "forward.before_post":
+            hangs.set()
+            goes_on.wait(60)
+
+    running(forwarder("one", reached=reached, service=Service(heard.environ)))
+    try:
+        assert hangs.wait(30)
+        with pytest.raises(TimeoutError):
+            while True:
+                heard.next(SILENT_S)
+    finally:
+        goes_on.set()
+    assert heard.until("WATCHDOG=1")

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from itertools import count
 
 import pytest
 import sqlalchemy as sa
@@ -12,9 +13,11 @@ from gateway.ingest.registry import keep
 from gateway.ingest.worker import Worker
 from gateway.roster import Wanted
 from gateway.unit_config import push
+from tests.notified import WATCH_S, Heard
 from wire import codec, topics
 from wire.live import WorkerState
 from wire.orders import Ack, ConfigMessage
+from wire.service import Service
 
 LOG = "e" * 16
 
@@ -48,7 +51,7 @@ class Link:
 class Worked:
     """A worker with its links, run by hand: `run` gives it as many turns as there are groups."""
 
-    def __init__(self, store, keys, key, brokers=1):
+    def __init__(self, store, keys, key, brokers=1, service=None):
         self.key = key
         config = GatewayConfig(
             [BrokerSection("127.0.0.1", 1883 + n) for n in range(brokers)],
@@ -57,7 +60,7 @@ class Worked:
             keys=KeysSection(str(keys)),
         )
         self.points = []
-        self.worker = Worker(config, store, self.points.append)
+        self.worker = Worker(config, store, self.points.append, service)
         self.links = self.worker._links
 
     def run(self, *messages, turns=1):
@@ -94,7 +97,7 @@ def worked(store, monkeypatch, keys_folder, keys_site):
     monkeypatch.setattr(worker_module, "BrokerLink", Link)
     monkeypatch.setattr(worker_module, "IDLE_S", 0.001)
     interval_s = sys.getswitchinterval()
-    yield lambda brokers=1: Worked(store, keys_folder, key, brokers)
+    yield lambda brokers=1, service=None: Worked(store, keys_folder, key, brokers, service)
     sys.setswitchinterval(interval_s)
 
 
@@ -206,3 +209,38 @@ def test_the_first_turn_of_a_day_closes_the_day_before_once(worked, unit_log, ro
     worked().run(turns=2)
     kinds = [row["kind"] for row in rows(store, "records") if row["unit"] == "gw"]
     assert kinds == ["root"]
+
+
+@pytest.fixture
+def heard(tmp_path):
+    manager = Heard(tmp_path / "notify")
+    yield manager
+    manager.close()
+
+
+def test_it_is_ready_once_a_broker_has_it_and_says_so(worked, heard):
+    one = worked(service=Service(heard.environ))
+    one.run()
+    came = heard.drain()
+    assert "READY=1" not in came
+    assert "EXTEND_TIMEOUT_USEC=2000000" in came
+    assert came[-1] == "STOPPING=1"
+    one.links[0].greeted(0)
+    one.run()
+    assert "READY=1" in heard.drain()
+
+
+def test_a_database_that_fails_is_no_hang(worked, store, unit_log, heard):
+    one = worked(service=Service(heard.environ, count(step=WATCH_S).__next__))
+    one.links[0].greeted(0)
+    one.run()
+    rename(store, "records", "away")
+    assert one.links[0].inbox.put(unit_log().grow(1).message(key=one.key), 1.0)
+    pauses = []
+
+    def mend():
+        pauses.append(heard.drain())
+        return len(pauses) == 3
+
+    one.worker.run(Turns(1, mend))
+    assert ["WATCHDOG=1" in came for came in pauses] == [True] * 3
