@@ -20,9 +20,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from device.journal.journal import Journal
 from gateway.forward.events import rfc3339
 from gateway.keys import GatewayKeys
-from gateway.roster import RosterBadge, Wanted
+from gateway.roster import RosterBadge, Wanted, for_unit
 from gateway.store.open import open_store
 from gateway.unit_config import newest, push
+from gateway.unit_keys import unit_key
 from hardware.gps.synthetic import drive
 from hardware.panel.patterns import RHYTHMS
 from sim import tally
@@ -33,7 +34,7 @@ from sim.tally import UnitTally
 from sim.tapper import BUZZER, Tap
 from wire import codec, topics
 from wire.batch import decode_record
-from wire.orders import Place
+from wire.orders import ConfigMessage, Place
 from wire.records import Track
 from wire.track import TrackFix, unfold
 
@@ -237,7 +238,9 @@ class TestConfiguration:
         at.unit.program.start()
         assert wait_for(lambda: uses(city, at.unit, 2), WAIT_S)
         keys = GatewayKeys(city.keys.folder.path)
-        old = codec.encode_signed(first, topics.config("cp-1"), keys)
+        public = unit_key(city.store, "cp-1")
+        told = ConfigMessage(1, "cp-1", 1, for_unit(first.config, "cp-1", public, None))
+        old = codec.encode_signed(told, topics.config("cp-1"), keys)
         publish(city.broker, topics.config("cp-1"), old)
         assert wait_for(
             lambda: any(
