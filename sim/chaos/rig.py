@@ -29,8 +29,11 @@ from wire.orders import Place
 LOOK_S = 0.005
 PAUSE_S = (0.0, 0.05)
 READY_S = 120.0
-TAPS_S = 3.0
+TAPS_S = 3.5
 """More than this an officer cannot tap in a second."""
+
+REPEAT_S = 120.0
+"""Longer than an officer holds a badge: what lies there for longer than this is a check-in again, and rightly."""
 
 GATEWAY_LINE = "gateway"
 WORKERS = ("ingest", "forward")
@@ -183,7 +186,7 @@ class World:
         roster = [
             RosterBadge(badge(n), f"p-{n:05d}") for n in range(int(self._for_s * TAPS_S) + 100)
         ]
-        config = Wanted(place=name, badges=roster, places=[place])
+        config = Wanted(place=name, badges=roster, places=[place], repeat_s=REPEAT_S)
         push(self.city.store, name, config)
 
     # The start and the end
