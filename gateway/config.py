@@ -74,6 +74,17 @@ class PhotosSection(Struct, frozen=True, forbid_unknown_fields=True):
     keep_days: Annotated[float, Meta(ge=1, le=36_500)] = 180.0
 
 
+class ReleasesSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`folder`: releases that units may fetch. `key`: the public half of the release key (`release keys`).
+
+    Both are relative to the file. `kib_s`: KiB a second that all units together get of them.
+    """
+
+    folder: PathText = "releases"
+    key: PathText = "release.pub"
+    kib_s: Annotated[int, Meta(ge=1, le=10_000_000)] = 2048
+
+
 KeepDays = Annotated[float, Meta(ge=1, le=36_500)] | None
 
 
@@ -150,6 +161,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     duty: Annotated[list[DutyKind], Meta(max_length=200)] = []
     authority: AuthoritySection = AuthoritySection()
     mosquitto: MosquittoSection = MosquittoSection()
+    releases: ReleasesSection = ReleasesSection()
 
     def zone(self) -> ZoneInfo:
         """The site's time zone."""
@@ -174,8 +186,16 @@ def load(path: Path) -> GatewayConfig:
     cards = structs.replace(config.cards, keys=keys and str(folder / keys))
     own = KeysSection(str(folder / config.keys.folder))
     broker = structs.replace(config.mosquitto, folder=str(folder / config.mosquitto.folder))
+    held = config.releases
+    releases = structs.replace(held, folder=str(folder / held.folder), key=str(folder / held.key))
     return structs.replace(
-        config, store=store, photos=photos, cards=cards, keys=own, mosquitto=broker
+        config,
+        store=store,
+        photos=photos,
+        cards=cards,
+        keys=own,
+        mosquitto=broker,
+        releases=releases,
     )
 
 

@@ -46,6 +46,10 @@ url = "sqlite:///store.db" # or postgresql+psycopg://user@host/database
 #path = "photos"
 #keep_days = 180           # `gateway retain` removes older ones that no incident holds
 
+#[releases]                # of the units' software: xunkong release publish
+#key = "release.pub"       # whose signature counts; its private half is kept elsewhere
+#kib_s = 2048              # what all units together get of them
+
 #[cards]                   # cards that prove themselves: xunkong card keys new card-keys.toml
 #keys = "card-keys.toml"
 

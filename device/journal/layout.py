@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 
+from device.journal import format as known
 from device.journal.errors import JournalCorrupt, JournalMissing, JournalNewer, translated
 from device.journal.logs import LogDocument, LostSpan, table_name
 from device.journal.salvage import Salvaged, salvage, set_aside
 from device.journal.tinydb_sqlite import SQLiteStorage, SQLiteTinyDB, sql_name
 from wire.records import Stream
 
-VERSION = 1
 APPLICATION_ID = 0x786B6A31
 """`xkj1` in the file's header: file(1) and we can tell what it is."""
 
@@ -86,9 +86,9 @@ def _open_sound(path: Path, *, read_only: bool, suspect: bool) -> SQLiteTinyDB:
         if read_only:
             _storage(db).connection.execute("BEGIN")
         version = _check_version(path, db)
-        if version < VERSION and not read_only:
+        if version < known.WRITES and not read_only:
             _lay_out(db)
-        elif version == VERSION:
+        elif version >= known.WRITES:
             _check_tables(path, db)
         _check_heads(path, db, suspect)
     except BaseException:
@@ -99,10 +99,10 @@ def _open_sound(path: Path, *, read_only: bool, suspect: bool) -> SQLiteTinyDB:
 
 def _check_version(path: Path, db: SQLiteTinyDB) -> int:
     version: int = _storage(db).connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
+    if version > known.READS:
         raise JournalNewer(
-            f"日志 {path} 的格式版本为 {version}，本软件只认识到 {VERSION}；请升级软件，文件未被改动",
-            f"journal {path} has format {version}, this software knows {VERSION}: "
+            f"日志 {path} 的格式版本为 {version}，本软件只认识到 {known.READS}；请升级软件，文件未被改动",
+            f"journal {path} has format {version}, this software knows {known.READS}: "
             "update the software; the file was not touched",
         )
     return version
@@ -124,7 +124,7 @@ def _lay_out(db: SQLiteTinyDB) -> None:
             connection.execute(statement)
         for table in _DOCUMENTS:
             storage.create(table)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute(f"PRAGMA user_version = {known.WRITES}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 

@@ -375,3 +375,20 @@ root_heads = Table(
 
 Only where it moved since the root before: the head of a day is that of the newest row up to that day.
 """
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("version", String(32), nullable=False),
+    Column("machine", String(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("least", String(32), nullable=False),
+    Column("journal", Integer, nullable=False),
+    Column("published_ms", BigInteger, nullable=False),
+    UniqueConstraint("version", "machine", name="releases_identity"),
+)
+"""Releases of the units' software that were published; each lies in the releases' folder under its hash.
+
+`machine`: for which it is. A version is published once for each machine, and never another under its name.
+"""

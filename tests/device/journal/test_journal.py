@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.journal.errors import JournalBusy, JournalFull
+from device.journal.format import WRITES
 from device.journal.journal import Journal
-from device.journal.layout import APPLICATION_ID, VERSION
+from device.journal.layout import APPLICATION_ID
 from device.journal.pruning import PRUNE_AT_ONCE
 from wire.chain import START
 
@@ -308,7 +309,7 @@ class TestLogs:
         shelf.open().close()
         with sqlite3.connect(shelf.path) as plain:
             assert plain.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-            assert plain.execute("PRAGMA user_version").fetchone() == (VERSION,)
+            assert plain.execute("PRAGMA user_version").fetchone() == (WRITES,)
         plain.close()
 
 

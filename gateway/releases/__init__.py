@@ -1,0 +1,1 @@
+"""Releases of the software: built, signed, held for units."""

@@ -1,0 +1,61 @@
+"""Releases for tests: wheels made by hand, which pip takes, and a release of them."""
+
+import base64
+import hashlib
+import zipfile
+
+from gateway.releases.build import build, sign
+
+MADE_MS = 1_763_890_000_000
+FORMAT = "device/journal/format.py"
+
+
+def make_wheel(folder, name="xunkong", version="0.2.0", tags="py3-none-any", files=None):
+    """A wheel (PEP 427) with `files` in it, {path: text}; gives its path."""
+    files = dict(files or {})
+    info = f"{name}-{version}.dist-info"
+    files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    files[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tags}\n"
+    rows = [f"{path},sha256={_digest(text)},{len(text.encode())}" for path, text in files.items()]
+    files[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,"]) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}-{tags}.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for inside, text in files.items():
+            wheel.writestr(inside, text)
+    return path
+
+
+def _digest(text):
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def ours(version="0.2.0", journal=1, answer=None):
+    """What is in xunkong's own wheel: the journal's format, and a command that tells its version."""
+    said = f"xunkong {version}" if answer is None else answer
+    return {
+        FORMAT: f"WRITES = {journal}\nREADS = {journal}\n",
+        "xunkong.py": f"def main():\n    print({said!r})\n",
+        f"xunkong-{version}.dist-info/entry_points.txt": "[console_scripts]\nxunkong = xunkong:main\n",
+    }
+
+
+def make_release(
+    folder,
+    key=None,
+    version="0.2.0",
+    journal=1,
+    least="0.0",
+    arch="x86_64",
+    system="bookworm",
+    answer=None,
+):
+    """A release of two wheels; `key`: signs it. Gives its path."""
+    wheels = folder / f"wheels-{version}-{journal}"
+    make_wheel(wheels, version=version, files=ours(version, journal, answer))
+    make_wheel(wheels, "lamp", "1.0", files={"lamp.py": "LIT = True\n"})
+    path = folder / f"xunkong-{version}.release"
+    build(wheels, path, arch, system, least, MADE_MS)
+    if key:
+        sign(path, key)
+    return path
