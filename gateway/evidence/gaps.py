@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from gateway.evidence.removals import Removal
 from gateway.evidence.rows import is_log
-from gateway.store.heads import Key
+from gateway.store.heads import Key, trunk
 from gateway.store.schema import gaps, records
 from wire.batch import decode_record
 from wire.evidence.findings import Finding, What
@@ -43,7 +43,7 @@ def _declared(connection: Connection, key: Key) -> Iterator[Dropped]:
     query = sa.select(c.raw).where(c.unit == key[0], c.stream == "event", c.kind == "dropped")
     for raw in connection.execute(query).scalars():
         said = decode_record(raw)
-        if isinstance(said, Dropped) and (said.stream, said.log) == (key[1], key[2].split("~")[0]):
+        if isinstance(said, Dropped) and (said.stream, said.log) == trunk(key)[1:]:
             yield said
 
 
@@ -51,7 +51,7 @@ def _undeclared(
     connection: Connection, key: Key, finding: Finding, first: int, last: int
 ) -> Finding:
     query = sa.select(gaps.c.why).where(
-        is_log(gaps, key), gaps.c.first <= last, gaps.c.last >= first
+        is_log(gaps, trunk(key)), gaps.c.first <= last, gaps.c.last >= first
     )
     why = connection.execute(query).scalar()
     said = f"the store alone says: {why}" if why else ""

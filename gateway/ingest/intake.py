@@ -11,14 +11,15 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.ingest import quarantine
-from gateway.ingest.bounds import BRANCHES, REMEMBERED, Alarms, may_begin
+from gateway.ingest.bounds import Alarms, may_begin
+from gateway.ingest.branches import Branches
 from gateway.ingest.certificates import Counter
 from gateway.ingest.live import Live
 from gateway.ingest.photos import Answer, Chunk, Shelf
 from gateway.ingest.registry import Registry
 from gateway.ingest.suns import SunWatch, Used
 from gateway.store.book import Book, Seal
-from gateway.store.heads import EMPTY, Gap, Head, Joined, Key, join
+from gateway.store.heads import Gap, Head, Joined, Key
 from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
 from gateway.unit_keys import sealed_to
@@ -68,11 +69,12 @@ class Intake:
         self._greeted: dict[str, int] = {}
         self._suns = SunWatch(card_keys)
         self._book = Book(store.is_sqlite, self._suns.mark)
+        self._branches = Branches(self._book, self._alarm)
         self._own, self._alarms = OwnLog(signer), Alarms()
         with store.reading() as connection:
             self._live = Live(connection)
-        self._oldest: dict[Key, int] = {}
         self._live_ms = 0
+        self._moved: set[Key] = set()
         self._answers: dict[Key, int] = {}
         self._refusals: list[Answer] = []
         self._repeated: dict[tuple[Key, int], tuple[bytes, int]] = {}
@@ -80,6 +82,7 @@ class Intake:
     def take(self, messages: Sequence[Message], now_ms: int) -> list[Answer]:
         """Commits a group, and returns the answers to it. On a database error nothing was committed."""
         self._answers, self._refusals, self._repeated, self._greeted = {}, [], {}, {}
+        self._moved.clear()
         decoded = [self._decode(message) for message in messages]
         asked = any(not isinstance(one.what, State | Pos | Chunk | None) for one in decoded)
         if asked or self._live_due(now_ms):
@@ -190,70 +193,13 @@ class Intake:
         if not may_begin(self._book, log, now_ms):
             self._refuse(message, place, "more new logs within a day than a unit begins", now_ms)
             return
-        how = self._meet(log, batch)
-        key = log if how.how == "new" else self._branch(log, batch)
+        key = self._branches.of(log, batch)
         if key is None:
             self._answers[log] = message.via
             return
-        self._join(key, how if key == log else self._meet(key, batch), batch, message)
-        self._drain(key)
+        self._join(key, self._branches.meet(key, batch), batch, message)
+        self._drain([key])
         self._answers[key] = message.via
-
-    def _branch(self, key: Key, batch: Batch) -> Key | None:
-        """The log itself, or the branch of it that `batch` belongs to; None: that cannot be told yet."""
-        if self._belongs(key, batch):
-            return key
-        for branch in self._book.forks(key):
-            if self._belongs(branch, batch):
-                return branch
-        ahead = batch.first > self._book.head(key).next
-        return key if ahead and self._meet(key, batch).how == "island" else self._fork(key, batch)
-
-    def _belongs(self, key: Key, batch: Batch) -> bool:
-        """Whether `batch` goes on from what is there, or is part of it."""
-        how = self._meet(key, batch).how
-        if how == "known" and batch.last < self._book.head(key).next:
-            held = self._book.h_at(key, batch.last)
-            return held == batch.hs[-1] or (
-                held is None and self._book.was_removed(key, batch.last)
-            )
-        return how == "new"
-
-    def _meet(self, key: Key, batch: Batch) -> Joined:
-        head = self._book.head(key)
-        gap = self._book.gap_at(key, head.next) if batch.first > head.next else None
-        return join(head, batch, gap)
-
-    def _fork(self, key: Key, batch: Batch) -> Key | None:
-        """Begins a branch at the first record that differs from the log and all its branches.
-
-        Only where the records before it are known, or will never come by the unit's own word: a branch
-        must not claim what was lost on its way. None else; the unit sends them again, from what it was told last.
-        Where another branch has that name (eight digits can be made to collide), none begins: the
-        answer is that branch's, which is not the unit's own, and nothing is acknowledged to it. Likewise
-        where there are too many: each batch is held against all of them.
-        """
-        branches = (key, *self._book.forks(key))
-        at = 0
-        while any(self._book.h_at(b, batch.first + at) == batch.hs[at] for b in branches):
-            at += 1
-        if not at and not self._rooted(key, branches, batch):
-            return None
-        branch = (key[0], key[1], f"{key[2]}~{batch.hs[at].hex()[:8]}")
-        if self._book.head(branch) != EMPTY:
-            return branch
-        if len(branches) > BRANCHES:
-            return None
-        before = batch.hs[at - 1] if at else batch.prev
-        self._book.move(branch, Head(batch.first + at, before))
-        self._alarm(key[0], f"{key[1]} log {key[2]} forked at record {batch.first + at}")
-        return branch
-
-    def _rooted(self, key: Key, branches: Sequence[Key], batch: Batch) -> bool:
-        before = batch.first - 1
-        if batch.first in (1, self._oldest.get(key)) or self._book.gap_at(key, before):
-            return True
-        return any(self._book.h_at(b, before) == batch.prev for b in branches)
 
     def _join(self, key: Key, how: Joined, batch: Batch, message: Message) -> None:
         if how.how == "new":
@@ -299,8 +245,7 @@ class Intake:
         elif isinstance(record, Dropped):
             key = (unit, record.stream, record.log)
             h_last = bytes.fromhex(record.h_last) if record.h_last else None
-            self._book.declare_gap(key, Gap(record.first, record.last, h_last), record.why)
-            self._drain(key)
+            self._declare(key, Gap(record.first, record.last, h_last), record.why)
 
     def _sun(self, key: Key, seq: int, record: Checkin | Crew) -> None:
         trusted = record.clock in ("gnss", "ntp", "gw")
@@ -314,11 +259,19 @@ class Intake:
 
         self._suns.judge(book.connection, record, used, book.now_ms, tell)
 
-    def _drain(self, key: Key) -> None:
-        """Lets waiting batches find their place, now that the head has moved."""
+    def _drain(self, keys: Sequence[Key]) -> None:
+        """Lets waiting batches find their place, now that a head has moved or more is known to be missing."""
+        is_at_it = bool(self._moved)
+        self._moved.update(keys)
+        while self._moved and not is_at_it:
+            key = next(iter(self._moved))
+            self._drain_one(key)
+            self._moved.remove(key)
+
+    def _drain_one(self, key: Key) -> None:
         while row := self._book.island(key):
             batch = decode_batch(row.payload)
-            how = self._meet(key, batch)
+            how = self._branches.meet(key, batch)
             if how.how == "island":
                 return
             self._book.take_island(row)
@@ -352,21 +305,19 @@ class Intake:
             key = (place.unit, said.stream, said.log)
             if not may_begin(self._book, key, now_ms):
                 continue
-            head = self._book.head(key)
-            self._remember(key, said.oldest)
-            if said.oldest > head.next and not self._declared(key, head.next, said.oldest - 1):
-                gap = Gap(head.next, said.oldest - 1, None)
-                self._book.declare_gap(key, gap, "the unit does not keep them any more")
-                self._alarm(place.unit, f"{said.stream} records {gap.first} to {gap.last} are gone")
-                self._drain(key)
-            for known in (key, *self._book.forks(key)):
+            self._branches.remember(key, said.oldest)
+            branches = self._branches.all(key)
+            self._gone(key, max(self._book.head(one).next for one in branches), said.oldest - 1)
+            for known in branches:
                 self._book.head(known)
                 self._answers[known] = message.via
 
-    def _remember(self, key: Key, oldest: int) -> None:
-        if len(self._oldest) >= REMEMBERED:
-            self._oldest.clear()
-        self._oldest[key] = oldest
+    def _gone(self, key: Key, first: int, last: int) -> None:
+        """Where no branch has `first` to `last`, and the unit has not either, they will never come."""
+        if last < first or self._declared(key, first, last):
+            return
+        self._declare(key, Gap(first, last, None), "the unit does not keep them any more")
+        self._alarm(key[0], f"{key[1]} records {first} to {last} are gone")
 
     def _request(
         self, message: Message, place: topics.Up, signed: codec.Signed[CertRequest], now_ms: int
@@ -379,6 +330,10 @@ class Intake:
                 self._refuse(message, place, fault, now_ms)
                 return
         self.counter.take(self._book.connection, place.unit, message.payload, now_ms)
+
+    def _declare(self, key: Key, gap: Gap, why: str) -> None:
+        self._book.declare_gap(key, gap, why)
+        self._drain(self._branches.all(key))
 
     def _declared(self, key: Key, first: int, last: int) -> bool:
         """Whether it is known already that `first` to `last` will never come."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.store.heads import EMPTY, Gap, Head, Key
+from gateway.store.heads import EMPTY, Gap, Head, Key, trunk
 from gateway.store.schema import (
     boots,
     gaps,
@@ -308,7 +308,9 @@ class Book:
         """Notes that records will never come. A declaration that knows `h_last` replaces one without.
 
         One that goes on where another ends lengthens it: a unit may declare one record at a time.
+        A unit does not know of branches, so what it declares counts for all of them.
         """
+        key = trunk(key)
         self._pos += 1
         if gap.h_last is not None and self._lengthened(key, gap, why):
             return
@@ -355,7 +357,7 @@ class Book:
     def _declared(self, key: Key, seq: int) -> Gap | None:
         row = self.connection.execute(
             sa.select(gaps)
-            .where(_is(gaps, key), gaps.c.first <= seq, gaps.c.last >= seq)
+            .where(_is(gaps, trunk(key)), gaps.c.first <= seq, gaps.c.last >= seq)
             .order_by(gaps.c.h_last.is_(None), gaps.c.last.desc())
             .limit(1)
         ).first()

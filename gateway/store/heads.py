@@ -11,6 +11,11 @@ Key = tuple[str, str, str]
 """Unit, stream, log."""
 
 
+def trunk(key: Key) -> Key:
+    """The log that `key` is a branch of, or is: units name logs without their branches."""
+    return (key[0], key[1], key[2].partition("~")[0])
+
+
 class Head(Struct, frozen=True):
     """All below `next` is there; `h` is the chain's value at `next - 1`."""
 

@@ -71,12 +71,12 @@ def test_gaps_declared_one_record_at_a_time_are_one(any_bench, unit_log):
 
 
 def test_what_is_remembered_of_greetings_and_heads_is_bounded(bench, hello, monkeypatch):
-    monkeypatch.setattr("gateway.ingest.intake.REMEMBERED", 100)
+    monkeypatch.setattr("gateway.ingest.branches.REMEMBERED", 100)
     monkeypatch.setattr("gateway.store.book.REMEMBERED", 100)
     for number in range(10):
         heads = [LogHead("track", name(64 * number + n), 1, 0, "00" * 32) for n in range(64)]
         bench.take(hello("cp-01", *heads))
-    assert len(bench.intake._oldest) <= 100
+    assert len(bench.intake._branches._oldest) <= 100
     assert len(bench.intake._book._heads) <= 100 + 2 * 64
 
 

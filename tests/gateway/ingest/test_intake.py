@@ -258,6 +258,50 @@ def test_a_clone_that_keeps_no_more_than_its_end_is_taken_at_its_word(bench, uni
     assert bench.acked(clone.message(5)) == {branch: 7}
 
 
+def test_a_branch_whose_unit_keeps_only_its_end_stays_one_branch(any_bench, unit_log, hello):
+    true = unit_log().grow(4)
+    clone = true.branch(2).grow(8, place="elsewhere")
+    any_bench.take(true.message(), clone.message(3, 8))
+    branch = f"{LOG}~{clone.hs[3].hex()[:8]}"
+    any_bench.take(hello("cp-01", clone.head(oldest=7)))
+    assert any_bench.acked(clone.message(7)) == {branch: 11}
+    assert any_bench.kept(log=LOG) == true.raws
+    assert any_bench.kept(log=branch) == clone.raws[2:]
+    assert any_bench.alarms() == [f"cp-01: event log {LOG} forked at record 3"]
+
+
+def test_what_only_a_branchs_unit_had_is_missed_there(any_bench, unit_log, hello):
+    true = unit_log().grow(4)
+    clone = true.branch(2).grow(8, place="elsewhere")
+    any_bench.take(true.message(), clone.message(3, 5))
+    branch = f"{LOG}~{clone.hs[3].hex()[:8]}"
+    any_bench.take(hello("cp-01", clone.head(oldest=8)))
+    assert any_bench.acked(clone.message(8)) == {branch: 11}
+    assert any_bench.alarms()[-1] == "cp-01: event records 6 to 7 are gone"
+
+
+def test_a_trunk_that_keeps_only_its_end_does_not_wait_for_what_a_longer_branch_has(
+    any_bench, unit_log, hello
+):
+    true = unit_log().grow(4)
+    clone = true.branch(2).grow(8, place="elsewhere")
+    any_bench.take(true.message(), clone.message(3))
+    true.grow(5)
+    any_bench.take(hello("cp-01", true.head(oldest=7)))
+    again = f"{LOG}~{true.hs[7].hex()[:8]}"
+    assert any_bench.acked(true.message(7)) == {again: 10}
+
+
+def test_what_a_branchs_unit_declares_counts_for_the_branch(any_bench, unit_log):
+    true = unit_log().grow(4)
+    clone = true.branch(2).grow(8, place="elsewhere")
+    any_bench.take(true.message(), clone.message(3, 5))
+    branch = f"{LOG}~{clone.hs[3].hex()[:8]}"
+    any_bench.take(dropped(unit_log(log=OTHER), 6, 8, clone.hs[8].hex()).message())
+    assert any_bench.acked(clone.message(9)) == {branch: 11}
+    assert any_bench.kept(log=branch) == clone.raws[2:5] + clone.raws[8:]
+
+
 def test_a_branch_name_made_to_collide_stops_nothing_and_is_not_acknowledged(bench, unit_log):
     bench.take(unit_log().grow(1).message())
     by_name = {}
