@@ -6,6 +6,7 @@ purpose took with it must have been declared by the system itself, after that an
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -45,14 +46,17 @@ class Heal(Struct, frozen=True):
 class Found(Struct, frozen=True):
     """What the check found. `records`: taps that beeped; `platform`: those of them that are there.
 
-    `doubled`: taps under two identities; `redelivered`: deliveries of what was delivered before; `clashed`:
-    identities that came with two contents. `kept_unheard`: taps that never beeped, and are there.
+    `doubled`: taps under two identities. `noted_again`: such too, but the medium that knew of the first was
+    destroyed, by its own word, before the officer had heard anything. `redelivered`: deliveries of what was
+    delivered before; `clashed`: identities that came with two contents. `kept_unheard`: taps that never
+    beeped, and are there.
     """
 
     records: int
     platform: int
     lost: int
     doubled: int
+    noted_again: int
     out_of_order: int
     destroyed_declared: int
     redelivered: int
@@ -85,7 +89,9 @@ def check(
     said = _declarations(received)
     declared = [tap for tap in missing if _is_declared(tap, wounds, said)]
     lost = [tap for tap in missing if not _is_declared(tap, wounds, said)]
-    doubled = [key for key, ids in there.items() if len(ids) > 1]
+    twice = [key for key, ups in there.items() if len(ups) > 1]
+    again = {(t.unit, t.uid) for t in taps if _is_noted_again(t, there, wounds, said)}
+    doubled = [key for key in twice if key not in again]
     late = [*out_of_order((e["id"] for _, e in received), parked), *_late_taps(beeped, there)]
     clashed = list(_clashed(received))
     unheard = [tap for tap in taps if tap.beep_ns is None]
@@ -96,6 +102,7 @@ def check(
         platform=len(beeped) - len(missing),
         lost=len(lost),
         doubled=len(doubled),
+        noted_again=len(twice) - len(doubled),
         out_of_order=len(late),
         destroyed_declared=len(declared),
         redelivered=deliveries.total() - len(deliveries),
@@ -117,12 +124,16 @@ def check(
     )
 
 
-def _identities(received: Iterable[Received]) -> dict[tuple[str, str], set[str]]:
-    """Under which ids each tap is at the platform: by unit and badge."""
-    there: dict[tuple[str, str], set[str]] = defaultdict(set)
+There = Mapping[tuple[str, str], Mapping[str, int]]
+"""By unit and badge: under which ids the tap is at the platform, and when the unit wrote that (CLOCK_BOOTTIME ns)."""
+
+
+def _identities(received: Iterable[Received]) -> There:
+    there: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for _, event in received:
         if event["type"] == CHECKIN:
-            there[_unit(event), event["data"]["badge"]].add(event["id"])
+            key = _unit(event), event["data"]["badge"]
+            there[key][event["id"]] = int(event["data"]["up_ms"]) * 1_000_000
     return there
 
 
@@ -154,13 +165,33 @@ def _declared_of(event: Mapping[str, Any]) -> str | None:
 
 
 def _is_declared(tap: Tap, wounds: Sequence[Wound], said: Mapping[str, Sequence[int]]) -> bool:
-    """Whether a wound that can have taken `tap` was declared: after it, and before the unit's next one."""
-    of_unit = sorted((w for w in wounds if w.unit == tap.unit), key=lambda wound: wound.to_ns)
-    ends = [*(wound.to_ns for wound in of_unit[1:]), None]
+    """Whether a wound that can have taken `tap` was declared."""
     return any(
         wound.from_ns <= (tap.beep_ns or 0) <= wound.to_ns
-        and any(wound.to_ns <= at and (end is None or at < end) for at in said.get(tap.unit, ()))
-        for wound, end in zip(of_unit, ends, strict=False)
+        for wound in _declared(tap.unit, wounds, said)
+    )
+
+
+def _declared(
+    unit: str, wounds: Sequence[Wound], said: Mapping[str, Sequence[int]]
+) -> Iterator[Wound]:
+    """The unit's wounds that were declared: after each, and before the next one."""
+    of_unit = sorted((w for w in wounds if w.unit == unit), key=lambda wound: wound.to_ns)
+    ends = [*(wound.to_ns for wound in of_unit[1:]), None]
+    for wound, end in zip(of_unit, ends, strict=False):
+        if any(wound.to_ns <= at and (end is None or at < end) for at in said.get(unit, ())):
+            yield wound
+
+
+def _is_noted_again(
+    tap: Tap, there: There, wounds: Sequence[Wound], said: Mapping[str, Sequence[int]]
+) -> bool:
+    """Whether between any two of its records, and before its beep, a declared wound took the first of them."""
+    written = sorted(there.get((tap.unit, tap.uid), {}).values())
+    took = [w for w in _declared(tap.unit, wounds, said) if w.to_ns < (tap.beep_ns or w.to_ns + 1)]
+    return all(
+        any(wound.from_ns <= one <= wound.to_ns <= other for wound in took)
+        for one, other in pairwise(written)
     )
 
 
@@ -183,7 +214,7 @@ def out_of_order(ids: Iterable[str], parked: Collection[str] = ()) -> list[str]:
     return late
 
 
-def _late_taps(beeped: Iterable[Tap], there: Mapping[tuple[str, str], set[str]]) -> Iterator[str]:
+def _late_taps(beeped: Iterable[Tap], there: There) -> Iterator[str]:
     """Taps that stand before an earlier one in their log."""
     newest: dict[str, int] = {}
     for tap in sorted(beeped, key=lambda tap: tap.presented_ns):

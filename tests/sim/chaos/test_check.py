@@ -21,8 +21,11 @@ def event(
     return int(at_s * S), {**source, "id": identity, "data": data}
 
 
-def checkin(uid: str, seq: int, log: str = "a", unit: str = "cp-1", at_s: float = 2) -> Received:
-    return event("checkin", f"{unit}/event/{log}/{seq}", {"badge": uid}, unit, at_s)
+def checkin(
+    uid: str, seq: int, log: str = "a", unit: str = "cp-1", at_s: float = 2, up_s: float = 1
+) -> Received:
+    data = {"badge": uid, "up_ms": int(up_s * 1000)}
+    return event("checkin", f"{unit}/event/{log}/{seq}", data, unit, at_s)
 
 
 def alarm(
@@ -106,6 +109,25 @@ class TestDoubledAndOrder:
     def test_one_tap_under_two_identities(self) -> None:
         found = judged([tap("a")], [checkin("a", 1), checkin("a", 2)])
         assert (found.good, found.doubled) == (False, 1)
+
+    def test_what_a_destroyed_medium_knew_of_before_the_beep_is_noted_again(self) -> None:
+        held = Tap("cp-1", "a", 1 * S, beep_ns=4 * S)
+        twice = [checkin("a", 7, up_s=1.1), checkin("a", 1, log="b", up_s=3.9)]
+        wound = Wound("cp-1", "lost write-ahead log", 0, 2 * S)
+        found = judged([held], [*twice, alarm(3)], (wound,))
+        assert (found.good, found.doubled, found.noted_again) == (True, 0, 1)
+
+    def test_but_not_after_the_beep_nor_undeclared_nor_of_what_the_wound_did_not_take(self) -> None:
+        twice = [checkin("a", 7, up_s=1.1), checkin("a", 1, log="b", up_s=3.9)]
+        held = Tap("cp-1", "a", 1 * S, beep_ns=4 * S)
+        wound = Wound("cp-1", "lost write-ahead log", 0, 2 * S)
+        heard = Tap("cp-1", "a", 1 * S, beep_ns=int(1.2 * S))
+        assert judged([heard], [*twice, alarm(3)], (wound,)).doubled == 1
+        assert judged([held], twice, (wound,)).doubled == 1
+        late = Wound("cp-1", "old card image", int(1.5 * S), 2 * S)
+        assert judged([held], [*twice, alarm(3)], (late,)).doubled == 1
+        third = [*twice, checkin("a", 2, log="b", up_s=3.95)]
+        assert judged([held], [*third, alarm(3)], (wound,)).doubled == 1
 
     def test_one_identity_again_is_redelivered(self) -> None:
         found = judged([tap("a")], [checkin("a", 1), checkin("a", 1), checkin("a", 1)])
