@@ -47,8 +47,7 @@ class Branches:
             if self.meet(branch, batch).jumped:
                 return branch
         is_ahead = self.meet(key, batch).how == "island"
-        waits = is_ahead and batch.first != self._oldest.get(key)
-        return key if waits else self._fork(key, branches, batch)
+        return self._fork(key, branches, batch, is_ahead) or (key if is_ahead else None)
 
     def _belongs(self, key: Key, batch: Batch) -> bool:
         """Whether `batch` goes on from what is there, or is part of it."""
@@ -60,7 +59,7 @@ class Branches:
             )
         return how.how == "new" and not how.jumped
 
-    def _fork(self, key: Key, branches: Sequence[Key], batch: Batch) -> Key | None:
+    def _fork(self, key: Key, branches: Sequence[Key], batch: Batch, is_ahead: bool) -> Key | None:
         """Begins a branch at the first record that differs from the log and all its branches.
 
         Only where the records before it are known, or will never come by the unit's own word: a branch
@@ -72,7 +71,7 @@ class Branches:
         at = 0
         while any(self._book.h_at(b, batch.first + at) == batch.hs[at] for b in branches):
             at += 1
-        if not at and not self._rooted(key, branches, batch):
+        if not at and not self._rooted(key, branches, batch, is_ahead):
             return None
         branch = (key[0], key[1], f"{key[2]}~{batch.hs[at].hex()[:8]}")
         if self._book.head(branch) != EMPTY:
@@ -84,8 +83,11 @@ class Branches:
         self._alarm(key[0], f"{key[1]} log {key[2]} forked at record {batch.first + at}")
         return branch
 
-    def _rooted(self, key: Key, branches: Sequence[Key], batch: Batch) -> bool:
+    def _rooted(self, key: Key, branches: Sequence[Key], batch: Batch, is_ahead: bool) -> bool:
+        """`is_ahead`: of the log itself, which may yet be filled up to it: what is missing there proves nothing."""
         before = batch.first - 1
-        if batch.first in (1, self._oldest.get(key)) or self._book.gap_at(key, before):
+        if any(self._book.h_at(b, before) == batch.prev for b in branches):
             return True
-        return any(self._book.h_at(b, before) == batch.prev for b in branches)
+        if batch.first == self._oldest.get(key):
+            return True
+        return not is_ahead and (before == 0 or self._book.gap_at(key, before) is not None)

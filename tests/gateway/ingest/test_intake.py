@@ -270,6 +270,18 @@ def test_a_branch_whose_unit_keeps_only_its_end_stays_one_branch(any_bench, unit
     assert any_bench.alarms() == [f"cp-01: event log {LOG} forked at record 3"]
 
 
+@pytest.mark.parametrize("first", [7, 8])
+def test_a_branch_of_a_branch_begins_where_the_trunk_never_was(any_bench, unit_log, first):
+    true = unit_log().grow(4)
+    clone = true.branch(2).grow(8, place="elsewhere")
+    again = clone.branch(7).grow(2, place="a third place")
+    any_bench.take(true.message(), clone.message(3))
+    branch = f"{LOG}~{again.hs[8].hex()[:8]}"
+    assert any_bench.acked(again.message(first)) == {branch: 10}
+    assert any_bench.kept(log=branch) == again.raws[7:]
+    assert any_bench.table("islands") == []
+
+
 def test_what_only_a_branchs_unit_had_is_missed_there(any_bench, unit_log, hello):
     true = unit_log().grow(4)
     clone = true.branch(2).grow(8, place="elsewhere")
