@@ -12,9 +12,9 @@ from sim.tapper import Tap, badge
 from sim.unit.rhythm import PINS, Edge
 
 HOLD_NS = 12_000_000_000
-SILENCE_NS = 250_000_000
-"""Longer than any pause within a signal: what beeps after it is another one. Sooner over is a signal that
-ends with a light that glows in silence."""
+SILENCE_NS = 1_000_000_000
+"""Longer than any pause within a signal, also on a machine that is late: what beeps after it is another one.
+Sooner over is a signal that ends with a light that glows in silence."""
 
 LATE_NS = 1_500_000_000
 """After a tap that was not answered an officer waits for so long: its beep may yet come."""
