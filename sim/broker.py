@@ -15,6 +15,7 @@ from gateway.config import load
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
 from gateway.store.open import open_store
 from sim.leash import leashed
+from wire.words import Fault
 
 READY_S = 15.0
 MOSQUITTO = """\
@@ -121,10 +122,17 @@ class Broker(AnyBroker):
 class SiteBroker(AnyBroker):
     """The mosquitto of the site whose configuration is `gateway_toml`, as `broker config` sets it up.
 
-    It runs as the user at work, whose temporary folders nobody else may enter. Needs mosquitto.
+    It runs as the user at work, whose temporary folders nobody else may enter. Raises `wire.words.Fault`
+    where mosquitto is not installed.
     """
 
     def __init__(self, gateway_toml: Path) -> None:
+        mosquitto = find_mosquitto()
+        if mosquitto is None:
+            raise Fault(
+                "未安装 mosquitto；请运行 apt install mosquitto",
+                "mosquitto is not installed; run: apt install mosquitto",
+            )
         config = load(gateway_toml)
         folder = BrokerFolder(config, _own_name())
         store = open_store(config.store.url)
@@ -133,5 +141,5 @@ class SiteBroker(AnyBroker):
         finally:
             store.close()
         self.log = folder.path / "broker.log"
-        command = [find_mosquitto() or "mosquitto", "-c", str(folder.conf)]
+        command = [mosquitto, "-c", str(folder.conf)]
         super().__init__(command, config.mosquitto.units_port, self.log)

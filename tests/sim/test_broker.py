@@ -12,6 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway.fleet.visitor import TurnedAway, Visitor
 from sim.broker import Broker, find_mosquitto, free_ports
 from sim.city import City, wait_for
+from wire.words import Fault
 
 WAIT_S = 30.0
 
@@ -191,3 +192,11 @@ def test_a_city_over_tls(tmp_path):
         assert city.broker.kind == "mosquitto"
         with pytest.raises(TurnedAway), Visitor("v-1", None).inside("127.0.0.1", city.broker.port):
             pass
+
+
+def test_a_site_without_mosquitto_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim.broker.find_mosquitto", lambda: None)
+    with pytest.raises(Fault, match="apt install mosquitto"), City(tmp_path, tls=True):
+        pass
