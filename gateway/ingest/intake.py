@@ -4,7 +4,7 @@ A group is one transaction: everything in it is committed, or nothing; answers a
 after the commit. No payload can end a group: what cannot be taken is quarantined.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from wire.cards.keyfile import SiteKeys
 from wire.chain import Signer
 from wire.live import Hello, Pos, State
 from wire.orders import Ack, CertRequest, Refused
-from wire.records import Checkin, Clock, Crew, Dropped, Photo, Stream
+from wire.records import AlarmName, Checkin, Clock, Crew, Dropped, Photo, Stream
 
 ISLANDS_PER_UNIT = 256
 LIVE_EVERY_MS = 1_000
@@ -104,6 +104,19 @@ class Intake:
         """At the start: photos that the folder has lost are asked of their units again."""
         if self._shelf:
             self._shelf.look_over(self._own, now_ms)
+
+    def tell_of_floods(self, passed_over: Mapping[str, int], now_ms: int) -> None:
+        """`passed_over`: how many messages, by unit. An alarm each: no unit in order has so many waiting."""
+        try:
+            with self._store.writing() as connection:
+                self._book.open(connection, now_ms)
+                for unit, count in passed_over.items():
+                    if topics.is_unit(unit):
+                        self._alarm(unit, f"{count} messages beyond its share were passed over")
+                self._book.close()
+        except BaseException:
+            self._book.forget()
+            raise
 
     def _acks_of_repeated(self, now_ms: int) -> list[Answer]:
         """A unit whose journal was set back cannot check the head's answer; it can check its own batch's."""
@@ -251,13 +264,7 @@ class Intake:
         trusted = record.clock in ("gnss", "ntp", "gw")
         used = Used(key[0], key[2], seq, record.at_ms if trusted else None)
         book = self._book
-
-        def tell(unit: str, what: str) -> None:
-            said = self._alarms.admit(unit, what, book.now_ms)
-            if said:
-                self._own.alarm(book, f"{unit}: {said}", "tamper", part=unit)
-
-        self._suns.judge(book.connection, record, used, book.now_ms, tell)
+        self._suns.judge(book.connection, record, used, book.now_ms, self._tamper)
 
     def _drain(self, keys: Sequence[Key]) -> None:
         """Lets waiting batches find their place, now that a head has moved or more is known to be missing."""
@@ -340,10 +347,13 @@ class Intake:
         gap = self._book.gap_at(key, first)
         return gap is not None and gap.last >= last
 
-    def _alarm(self, unit: str, what: str) -> None:
+    def _alarm(self, unit: str, what: str, alarm: AlarmName = "storage") -> None:
         said = self._alarms.admit(unit, what, self._book.now_ms)
         if said:
-            self._own.alarm(self._book, f"{unit}: {said}", part=unit)
+            self._own.alarm(self._book, f"{unit}: {said}", alarm, part=unit)
+
+    def _tamper(self, unit: str, what: str) -> None:
+        self._alarm(unit, what, "tamper")
 
     def _ack(self, key: Key, head: Head, via: int, now_ms: int) -> Answer:
         unit, stream, log = key

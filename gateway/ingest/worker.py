@@ -130,6 +130,7 @@ class Worker:
             self._service.ready(Words("接收并保存", "takes and keeps"))
         if now_ms - self._state_ms >= STATE_EVERY_MS:
             self._say_state(now_ms)
+            self._tell_of_floods(now_ms)
             if self._keys.renewed():
                 log.info("signing with key %s from now on", self._keys.kid)
                 self._keep_own_certificate(now_ms)
@@ -144,6 +145,17 @@ class Worker:
         """So that what the gateway signs in its own log can be verified as long as there is a store."""
         with self._store.changing() as connection:
             keep(connection, self._keys.certificate, now_ms)
+
+    def _tell_of_floods(self, now_ms: int) -> None:
+        passed_over = self._inbox.passed_over()
+        if not passed_over:
+            return
+        for unit, count in passed_over.items():
+            log.warning("%s: %d messages beyond its share were passed over", unit, count)
+        try:
+            self._intake.tell_of_floods(passed_over, now_ms)
+        except DBAPIError as exc:
+            log.error("%s", fault(self._url, exc))
 
     def _close_day(self, now_ms: int) -> None:
         try:

@@ -94,7 +94,7 @@ def test_a_lane_that_stays_full_is_not_overfilled_when_the_other_is_emptied(fill
     thread.start()
     assert asked.wait(30)
     while thread.is_alive():
-        inbox._first.append(event(5))
+        inbox._first.append("cp-01", event(5))
         inbox._turn = 0
         assert [message.topic for message in inbox.take(0)] == [event(5).topic]
         assert len(inbox._tracks) == 2
@@ -160,3 +160,26 @@ def test_a_lane_is_bounded_in_bytes_too_and_has_room_again_once_they_are_taken(f
     assert inbox.put(track(3), 0) is True
     assert len(inbox.take(0)) == 1
     assert inbox.put(event(2), 0) is True
+
+
+# Units in turn
+
+
+def test_a_flood_of_one_unit_holds_up_no_other(filled, monkeypatch):
+    monkeypatch.setattr(inbox_module, "GROUP", 2)
+    inbox = filled(*(event(number) for number in range(5)), event(9, unit="cp-02"))
+    groups = [[message.via for message in inbox.take(0)] for _ in range(3)]
+    assert groups == [[0, 9], [1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("bound", [("SHARE", 3), ("SHARE_BYTES", 6)])
+def test_beyond_its_share_a_units_messages_are_passed_over_and_counted(filled, monkeypatch, bound):
+    monkeypatch.setattr(inbox_module, *bound)
+    inbox = filled(*(event(number) for number in range(8)), event(9, unit="cp-02"), track(10))
+    assert inbox.passed_over() == {"cp-01": 5}
+    assert inbox.passed_over() == {}
+    assert [message.via for message in inbox.take(0)] == [0, 9, 1, 2]
+    assert [message.via for message in inbox.take(0)] == [10]
+    inbox.put(event(11), 0)
+    assert [message.via for message in inbox.take(0)] == [11]
+    assert inbox.passed_over() == {}

@@ -4,14 +4,17 @@ import sys
 import threading
 from itertools import count
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from gateway.config import BrokerSection, GatewayConfig, IngestSection, KeysSection, StoreSection
 from gateway.ingest import worker as worker_module
+from gateway.ingest.intake import Message
 from gateway.ingest.registry import keep
 from gateway.ingest.worker import Worker
 from gateway.roster import Wanted
+from gateway.store.schema import records
 from gateway.unit_config import push
 from tests.notified import WATCH_S, Heard
 from wire import codec, topics
@@ -149,6 +152,24 @@ def test_a_configuration_that_no_broker_took_is_said_later(worked, store, monkey
     one.links[0].up = True
     one.run(turns=2)
     assert len(one.said(topics.config("cp-01"))) == 1
+
+
+def test_a_unit_that_floods_is_an_alarm_and_a_database_that_fails_meanwhile_no_harm(
+    worked, store, monkeypatch, caplog
+):
+    monkeypatch.setattr("gateway.ingest.inbox.SHARE", 2)
+    monkeypatch.setattr(worker_module, "STATE_EVERY_MS", 0)
+    one = worked()
+    rename(store, "logs", "away")
+    one.run(*[Message("xk/v1/cp-01/up/state", b"x")] * 5, turns=1)
+    assert "cp-01: 3 messages beyond its share were passed over" in caplog.text
+    rename(store, "away", "logs")
+    one.run(*[Message("xk/v1/cp-01/up/state", b"x")] * 6, turns=2)
+    with store.reading() as connection:
+        query = sa.select(records.c.raw).where(records.c.kind == "alarm")
+        raws = connection.execute(query).scalars()
+        said = [msgspec.json.decode(raw)["what"] for raw in raws]
+    assert said == ["cp-01: 4 messages beyond its share were passed over"]
 
 
 def rename(store, old, new):
