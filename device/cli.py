@@ -17,6 +17,7 @@ from device.config import journal_path, load
 from device.journal.errors import RottenRow
 from device.journal.inspect import all_logs, verify
 from device.journal.journal import Journal
+from device.update.command import updater_command
 from wire.commands import Commands
 from wire.records import STREAMS, Stream
 from wire.service import Service
@@ -31,6 +32,7 @@ def add_commands(commands: Commands) -> None:
     _config(commands, commands.add("run", words, f"xunkong device run --config {CONFIG}", run))
     _safe_mode_command(commands)
     _enrol_command(commands)
+    updater_command(commands)
     _selftest_command(commands)
     _journal_commands(commands)
     words = Words("时间从哪里来、误差多少", "where the time comes from, and how sure it is")

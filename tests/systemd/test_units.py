@@ -14,6 +14,10 @@ PROGRAMS = re.compile(r"^Exec\w+=[-+!@:]*(/\S+)", re.MULTILINE)
 UNITS = sorted(path.name for path in OURS.glob("*.*") if path.is_file() and "@." not in path.name)
 MOST_OPEN = {
     "xunkong-device.service": 1.8,
+    "xunkong-guard.service": 1.3,
+    "xunkong-trial.service": 1.3,
+    "xunkong-update.service": 1.3,
+    "xunkong-device-restart.service": 1.3,
     "xunkong-ingest.service": 1.3,
     "xunkong-forward.service": 1.3,
     "xunkong-authority.service": 1.3,

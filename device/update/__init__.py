@@ -1,0 +1,1 @@
+"""Two slots of software: fetched, verified, tried, and gone back from."""
