@@ -40,6 +40,7 @@ class Hands:
         self._world = world
         self.wounds: list[Wound] = []
         self._copied_ns: dict[str, int] = {}
+        self._saved_ns = self._restored_ns = 0
         self._tries: dict[str, int] = {}
         self._table = self._unit_faults() | self._gateway_faults() | self._platform_faults()
 
@@ -184,7 +185,7 @@ class Hands:
         return self._world.folder / f"{fault.target}.image"
 
     def _put_card_back(self, fault: Fault) -> None:
-        """Only once the gateway has something that is not on the old image."""
+        """Only once the gateway, as it is now, has something that is not on the old image."""
         copied_ns = self._copied_ns[fault.target]
         if not self._newer(fault.target, copied_ns) and self._wait(fault):
             raise NotYet
@@ -202,14 +203,15 @@ class Hands:
         return tries < PATIENCE
 
     def _newer(self, unit: str, than_ns: int) -> bool:
-        """Whether the platform, and so the gateway, has a tap of `unit` of after `than_ns`."""
+        """Whether the platform has a tap of `unit` of after `than_ns` by the gateway that is there now."""
         answers = self._world.boxes[unit].officer.answers
         after = {a.tap.uid for a in answers if (a.tap.beep_ns or 0) > than_ns}
         return any(
-            event["type"] == CHECKIN
+            received_ns > self._restored_ns
+            and event["type"] == CHECKIN
             and event["source"] == f"/units/{unit}"
             and event["data"]["badge"] in after
-            for _, event in self._world.arrivals.read()
+            for received_ns, event in self._world.arrivals.read()
         )
 
     def _step(self, unit_s: int, most: int, fault: Fault) -> None:
@@ -238,12 +240,17 @@ class Hands:
         self._start_worker(fault)
 
     def _back_up(self, fault: Fault) -> None:
+        self._saved_ns = time.monotonic_ns()
         self._world.backup(self._world.folder / "backup.zip")
 
     def _restore(self, fault: Fault) -> None:
+        """A copy from before a card was put back would lack what that card lacks: then nobody knows of it."""
+        if any(w.kind == "old card image" and w.to_ns > self._saved_ns for w in self.wounds):
+            self._back_up(fault)
         self._world.note_parked()
         for name in self._world.workers:
             self._world.kill_worker(name)
+        self._restored_ns = time.monotonic_ns()
         self._world.restore(self._world.folder / "backup.zip")
         for program in self._world.workers.values():
             program.start()
