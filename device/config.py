@@ -143,6 +143,18 @@ class HealthSection(Struct, frozen=True, forbid_unknown_fields=True):
     zone: Annotated[str, Meta(min_length=1, max_length=64)] = "Asia/Shanghai"
 
 
+class UpdateSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Updates of the software. `keep`: where the slots' state and the updater's `inbox` are.
+
+    `link_pct`: what a release may take of the link, in percent, while no record waits. `trial_s`: within which
+    a new software must reach the gateway, with every part that worked before, or the unit goes back.
+    """
+
+    keep: PathText = "/var/lib/xunkong/update"
+    link_pct: Annotated[int, Meta(ge=1, le=100)] = 25
+    trial_s: Annotated[int, Meta(ge=10, le=86_400)] = 600
+
+
 class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A unit's whole configuration. A part left out (None) is absent."""
 
@@ -158,6 +170,7 @@ class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     clock: ClockSection = ClockSection()
     modem: ModemSection | None = None
     health: HealthSection = HealthSection()
+    update: UpdateSection | None = None
 
     def brokers(self) -> list[Broker]:
         """The brokers as the link takes them."""

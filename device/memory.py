@@ -25,11 +25,13 @@ log = logging.getLogger("xunkong.device")
 
 
 class _Run(msgspec.Struct):
-    """A run: its boot, whether it came to its end in good order, and the boot of the run before it."""
+    """A run: its boot, whether it came to its end in good order, for another software's sake, and the boot of
+    the run before it."""
 
     boot: str
     clean: bool
     before: str | None = None
+    update: bool = False
 
 
 def begin_run(journal: Journal, boot: str) -> StopReason:
@@ -40,13 +42,13 @@ def begin_run(journal: Journal, boot: str) -> StopReason:
     if before is None:
         return "first_start"
     if before.clean:
-        return "clean"
+        return "update" if before.update else "clean"
     return "killed" if before.boot == boot else "power_cut"
 
 
-def end_run(journal: Journal, boot: str) -> None:
-    """Notes that this run came to its end in good order."""
-    journal.put_setting("run", {"boot": boot, "clean": True})
+def end_run(journal: Journal, boot: str, update: bool = False) -> None:
+    """Notes that this run came to its end in good order; `update`: for another software's sake."""
+    journal.put_setting("run", {"boot": boot, "clean": True, "update": update})
 
 
 def recall(journal: Journal, last_stop: StopReason) -> Memory:

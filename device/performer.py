@@ -19,6 +19,7 @@ from device.journal.logs import Slice
 from device.next_papers import NextPapers
 from device.parts import Display
 from device.room import MIB, Limits, make_room
+from device.update.hands import UpdateHands
 from wire import topics
 from wire.batch import encode_batch, encode_record
 from wire.cards.ring import KeyRing
@@ -72,11 +73,13 @@ class Performer:
         arm: Callable[[KeyRing], None] = lambda keys: None,
         papers: NextPapers | None = None,
         limits: Limits = AMPLE,
+        updates: UpdateHands | None = None,
+        start_anew: Callable[[], None] = lambda: None,
     ) -> None:
         self._limits, self._declare = limits, declare
         self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
         self._signer, self._put, self._feed = signer, put, feed
-        self._papers = papers
+        self._papers, self._updates = papers, updates
         self._owed: deque[Record] = deque(maxlen=OWED)
         self._told: list[ev.Event] = []
         self._said = ""
@@ -99,6 +102,10 @@ class Performer:
             ef.Arm: lambda effect: arm(effect.keys),
             ef.AskForPapers: self._ask_for_papers,
             ef.LayPapers: self._lay_papers,
+            ef.StartAnew: lambda effect: start_anew(),
+            ef.LookForRelease: self._look_for_release,
+            ef.KeepPiece: self._keep_piece,
+            ef.AskUpdater: self._ask_updater,
             **dict.fromkeys(get_args(ef.PhotoEffect), photos),
         }
 
@@ -213,6 +220,20 @@ class Performer:
     def _feed_clock(self, effect: ef.FeedClock) -> None:
         if self._feed:
             self._feed.send(effect.wall_ms, effect.off_ms)
+
+    # Updates
+
+    def _look_for_release(self, effect: ef.LookForRelease) -> None:
+        if self._updates:
+            self._told.append(self._updates.held(effect.sha256))
+
+    def _keep_piece(self, effect: ef.KeepPiece) -> None:
+        if self._updates:
+            self._told.append(self._updates.add(effect))
+
+    def _ask_updater(self, effect: ef.AskUpdater) -> None:
+        if self._updates:
+            self._updates.ask(effect.wish)
 
     # Papers
 

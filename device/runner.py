@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from device import system
@@ -40,6 +41,7 @@ from device.papers import Papers
 from device.parts import Parts
 from device.performer import Performer
 from device.trust import GatewayTrust
+from device.update.hands import UpdateHands
 from wire import topics
 from wire.service import Service
 from wire.words import Words
@@ -48,6 +50,7 @@ TICK_S = 0.25
 CLOCK_S = 10.0
 REOPEN_S = 5.0
 REOPEN_PAUSE_S = 0.5
+SLOTS_S = 1.0
 POWER_OFF_S = 30
 MISSED = 256
 SALVAGE_S = 900.0
@@ -74,6 +77,7 @@ class Runner:
         self._inbox = Inbox()
         self._papers = Papers(config.unit.id, identity_folder(path, config))
         self._parts = Parts(config, path.parent, self._inbox.put, reached)
+        self._updates = UpdateHands.of_this(config.update)
         self._spoken = Spoken()
         self._last_act: Sequence[str] | None = None
 
@@ -130,7 +134,7 @@ class Runner:
     def _serve(self, journal: Journal, stop: threading.Event) -> bool:
         """Works on `journal` until `stop`; True when it was found damaged and must be opened anew."""
         try:
-            leave = partial(self._leave, stop)
+            leave = Leave(partial(self._leave, stop), stop.set)
             shift = _Run(
                 self._config,
                 self._identity,
@@ -140,6 +144,7 @@ class Runner:
                 self._inbox,
                 leave,
                 self._service,
+                self._updates,
             )
             shift.work(stop, self._spoken)
         except JournalCorrupt as exc:
@@ -196,6 +201,13 @@ class Spoken:
         return missed
 
 
+class Leave(NamedTuple):
+    """How a run ends: with the machine (True: it starts again), or the process alone."""
+
+    machine: Callable[[bool], None]
+    process: Callable[[], None]
+
+
 class _Run:
     """From an opened journal to its closing: one agent, one link."""
 
@@ -207,8 +219,9 @@ class _Run:
         journal: Journal,
         parts: Parts,
         inbox: Inbox,
-        leave: Callable[[bool], None],
+        leave: "Leave",
         service: Service,
+        updates: UpdateHands | None,
     ) -> None:
         self._service = service
         self._journal, self._inbox, self._boot = journal, inbox, identity.boot
@@ -218,7 +231,7 @@ class _Run:
         socket = config.clock.chrony_socket
         self._feed = ChronyFeed(Path(socket)) if socket else None
         self._agent = Agent(
-            identity, self._memory, _means(config, papers, journal.path, self._memory)
+            identity, self._memory, _means(config, papers, journal.path, self._memory, updates)
         )
         self._link = MqttLink(
             config.unit.id, config.brokers(), inbox.put, self._agent.will, random.random, papers
@@ -230,15 +243,20 @@ class _Run:
             self._link,
             papers,
             inbox.put,
-            leave,
+            leave.machine,
             lambda span: self._agent.declaration(span, system.now()),
             parts.photo,
             feed=self._feed,
             arm=parts.arm,
             papers=NextPapers(config.unit.id, papers.folder),
             limits=config.journal.limits(),
+            updates=updates,
+            start_anew=self._start_anew,
         )
-        self._clock_s = self._ticked_s = 0.0
+        self._updates, self._leave, self._anew = updates, leave, False
+        if updates:
+            updates.forget()
+        self._clock_s = self._ticked_s = self._slots_s = 0.0
         self._news = News()
 
     def work(self, stop: threading.Event, spoken: Spoken) -> None:
@@ -248,6 +266,7 @@ class _Run:
         for moved in spoken.hands():
             self._happened_before(moved)
         self._tell_of_salvage()
+        self._look_at_slots()
         self._link.start()
         self._service.patient()
         self._service.ready(Words("在岗", "on duty"))
@@ -275,7 +294,7 @@ class _Run:
 
     def _finish(self) -> None:
         self._do(self._agent.stop(system.now()))
-        end_run(self._journal, self._boot)
+        end_run(self._journal, self._boot, self._anew)
 
     def _chores(self, now_s: float) -> None:
         if now_s - self._ticked_s >= TICK_S:
@@ -283,11 +302,25 @@ class _Run:
             self._link.look()
             self._hear(self._performer.settle())
             self._happened(ev.Tick())
+        if now_s - self._slots_s >= SLOTS_S:
+            self._slots_s = now_s
+            self._look_at_slots()
         if now_s - self._clock_s >= CLOCK_S:
             self._clock_s = now_s
             heard = system.system_clock()
             if heard:
                 self._happened(heard)
+
+    def _look_at_slots(self) -> None:
+        said = self._updates.news() if self._updates else None
+        if said:
+            self._happened(said)
+
+    def _start_anew(self) -> None:
+        """systemd starts the unit again, from the slot that the link points to now."""
+        log.warning("leaving for the software in the other slot")
+        self._anew = True
+        self._leave.process()
 
     def _happened(self, event: ev.Event) -> None:
         self._news.tell(event)
@@ -333,7 +366,13 @@ def _gateway_certificate(memory: Memory) -> str | None:
     return held.get("cert") if held else None
 
 
-def _means(config: DeviceConfig, papers: Papers, journal: Path, memory: Memory) -> Means:
+def _means(
+    config: DeviceConfig,
+    papers: Papers,
+    journal: Path,
+    memory: Memory,
+    updates: UpdateHands | None,
+) -> Means:
     power, cards = config.power, CardCiphers(config.unit.id, key_path(journal))
 
     def introduction() -> tuple[str | None, str | None]:
@@ -355,4 +394,5 @@ def _means(config: DeviceConfig, papers: Papers, journal: Path, memory: Memory) 
         photo_share=config.camera.link_pct / 100,
         feed_clock=config.clock.chrony_socket is not None,
         budgets=_budgets(config),
+        slots=updates.slots if updates else None,
     )

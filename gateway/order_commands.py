@@ -12,9 +12,11 @@ from wire.commands import Commands
 from wire.words import Words
 
 WHAT = Words(
-    "photo（拍照）、locate（报告位置）、reboot（重启）、sos-over（解除 SOS）；"
+    "photo（拍照）、locate（报告位置）、reboot（重启）、sos-over（解除 SOS）、update（更新；xunkong fleet update）、"
+    "rollback（回到另一槽的版本）；"
     "text 及其他命令由岗亭人员确认",
-    "photo, locate (say where it is), reboot, sos-over (the distress is over); text and any other is "
+    "photo, locate (say where it is), reboot, sos-over (the distress is over), update (xunkong fleet update), "
+    "rollback (to the software in the other slot); text and any other is "
     "acknowledged by the person at the box",
 )
 

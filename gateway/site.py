@@ -129,6 +129,10 @@ kind = "gpio"              # or sim, none
 #[clock]
 #set_system = true         # bring the system's time to the newest ever kept, after a power cut
 
+#[update]                  # takes releases of its software; needs the slots that provisioning makes
+#link_pct = 25
+#trial_s = 600
+
 #[camera]
 #kind = "picamera2"        # or sim, none
 #folder = "photos"         # what waits for the gateway lies here

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import zipfile
+from importlib.metadata import distribution
 
 from gateway.releases.build import build, sign
 
@@ -40,6 +41,15 @@ def ours(version="0.2.0", journal=1, answer=None):
     }
 
 
+def zip_pip(folder):
+    """pip's own wheel, of what is installed here."""
+    pip = distribution("pip")
+    with zipfile.ZipFile(folder / f"pip-{pip.version}-py3-none-any.whl", "w") as wheel:
+        for path in pip.files:
+            if ".." not in path.parts and path.suffix != ".pyc":
+                wheel.write(path.locate(), str(path))
+
+
 def make_release(
     folder,
     key=None,
@@ -49,11 +59,13 @@ def make_release(
     arch="x86_64",
     system="bookworm",
     answer=None,
+    pip=False,
 ):
-    """A release of two wheels; `key`: signs it. Gives its path."""
+    """A release of three wheels; `key`: signs it; `pip`: its wheel is a real one. Gives its path."""
     wheels = folder / f"wheels-{version}-{journal}"
     make_wheel(wheels, version=version, files=ours(version, journal, answer))
     make_wheel(wheels, "lamp", "1.0", files={"lamp.py": "LIT = True\n"})
+    zip_pip(wheels) if pip else make_wheel(wheels, "pip", "25.0")
     path = folder / f"xunkong-{version}.release"
     build(wheels, path, arch, system, least, MADE_MS)
     if key:

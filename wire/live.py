@@ -101,6 +101,7 @@ class Health(Struct, frozen=True, omit_defaults=True):
 class State(Struct, frozen=True, omit_defaults=True):
     """The whole live picture of a unit; `urgent` carries SOS, duress and order answers ahead of any backlog.
 
+    `machine`: for which releases are made (`aarch64-bookworm`); None where the unit takes none.
     `online` False with only `boot` and `conn` is the last will of connection `conn`.
     """
 
@@ -120,6 +121,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     queue: Annotated[dict[Name, Count], Meta(max_length=8)] = {}
     config: Count | None = None
     version: Name | None = None
+    machine: Name | None = None
     health: Health | None = None
 
 

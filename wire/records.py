@@ -180,12 +180,13 @@ class Leave(Record, frozen=True, tag="leave"):
 
 
 class Order(Record, frozen=True, tag="order"):
-    """What became of the order `id`; `what` it asked for."""
+    """What became of the order `id`; `what` it asked for, and when it was received its `text`."""
 
     id: Name
     outcome: OrderOutcome
     what: Name | None = None
     why: Text | None = None
+    text: Text | None = None
 
 
 class Config(Record, frozen=True, tag="config"):

@@ -31,6 +31,9 @@ MAX_RELEASE_BYTES = 256 * 1024 * 1024
 MAX_WHEELS = 200
 STEP_BYTES = 256 * 1024
 UNSIGNED = "-"
+COUNT = re.compile(rb"[1-9][0-9]{0,4}")
+"""How many bytes a unit asks for at once, in decimal."""
+
 PUBLIC = "release.pub"
 
 Arch = Literal["aarch64", "x86_64"]

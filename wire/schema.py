@@ -17,6 +17,7 @@ from wire.limits import MAX_CHUNK_BYTES
 from wire.live import Hello, Pos, State, WorkerState
 from wire.orders import Ack, CertGrant, CertRequest, ConfigMessage, OrderMessage, PhotoAck, Refused
 from wire.records import KINDS, AnyRecord
+from wire.release import COUNT
 
 FOLDER = Path(__file__).parent / "schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -55,6 +56,22 @@ CHANNELS = (
     ),
     Channel(
         "xk/v1/{unit}/down/ack/{stream}", "send", ("ack", "refused"), 1, False, "After the commit"
+    ),
+    Channel(
+        "xk/v1/{unit}/up/release/{sha256}/{offset}",
+        "receive",
+        ("count",),
+        1,
+        False,
+        "So many bytes of a release are wanted, from there on",
+    ),
+    Channel(
+        "xk/v1/{unit}/down/release/{sha256}/{offset}",
+        "send",
+        ("chunk",),
+        1,
+        False,
+        "Raw bytes of a release; none: it is not here",
     ),
     Channel("xk/v1/{unit}/down/config", "send", ("config-message",), 1, True, "Version only rises"),
     Channel("xk/v1/{unit}/down/order", "send", ("order-message",), 1, False, "To one unit"),
@@ -152,6 +169,8 @@ def _message(name: str) -> dict[str, Any]:
             "contentType": "application/octet-stream",
             "payload": {"maxLength": MAX_CHUNK_BYTES},
         }
+    if name == "count":
+        return {"contentType": "text/plain", "payload": {"pattern": COUNT.pattern.decode()}}
     return {"payload": {"$ref": f"./{name}.json"}}
 
 

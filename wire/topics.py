@@ -20,12 +20,13 @@ LONGEST = 160
 """Characters of the longest topic, a photo chunk's, and some to spare. MQTT allows 65,535, and what was parsed
 is remembered."""
 
-UpKind = Literal["hello", "state", "pos", "log", "photo", "csr"]
-DownKind = Literal["ack", "config", "order", "cert"]
+UpKind = Literal["hello", "state", "pos", "log", "photo", "csr", "release"]
+DownKind = Literal["ack", "config", "order", "cert", "release"]
 
 
 class Up(Struct, frozen=True):
-    """A message from a unit: `stream` for a log, `sha256` and `offset` for a photo's chunk, else None."""
+    """A message from a unit: `stream` for a log, `sha256` and `offset` for a photo's chunk or a release's, else
+    None."""
 
     unit: str
     kind: UpKind
@@ -35,11 +36,14 @@ class Up(Struct, frozen=True):
 
 
 class Down(Struct, frozen=True):
-    """A message to a unit; `about` is `event`, `track` or `photo` for an acknowledgement, else None."""
+    """A message to a unit; `about` is `event`, `track` or `photo` for an acknowledgement, else None. `sha256` and
+    `offset` are a release's chunk's."""
 
     unit: str
     kind: DownKind
     about: Literal["event", "track", "photo"] | None = None
+    sha256: str | None = None
+    offset: int | None = None
 
 
 class Worker(Struct, frozen=True):
@@ -93,6 +97,14 @@ def cert(unit: str) -> str:
     return f"{ROOT}/{unit}/down/cert"
 
 
+def ask_release(unit: str, sha256: str, offset: int) -> str:
+    return f"{ROOT}/{unit}/up/release/{sha256}/{offset}"
+
+
+def release(unit: str, sha256: str, offset: int) -> str:
+    return f"{ROOT}/{unit}/down/release/{sha256}/{offset}"
+
+
 def worker_state(worker: str) -> str:
     return f"{ROOT}/{GATEWAY}/{worker}/state"
 
@@ -140,8 +152,8 @@ def _up(unit: str, kind: str, rest: list[str]) -> Up | None:
             return Up(unit, kind)
         case "log", [("event" | "track") as stream]:
             return Up(unit, "log", stream=stream)
-        case "photo", [sha256, offset] if _SHA256.fullmatch(sha256) and _OFFSET.fullmatch(offset):
-            return Up(unit, "photo", sha256=sha256, offset=int(offset))
+        case (("photo" | "release"), [sha256, offset]) if _is_chunk(sha256, offset):
+            return Up(unit, kind, sha256=sha256, offset=int(offset))
     return None
 
 
@@ -151,4 +163,10 @@ def _down(unit: str, kind: str, rest: list[str]) -> Down | None:
             return Down(unit, kind)
         case "ack", [("event" | "track" | "photo") as about]:
             return Down(unit, "ack", about=about)
+        case "release", [sha256, offset] if _is_chunk(sha256, offset):
+            return Down(unit, "release", sha256=sha256, offset=int(offset))
     return None
+
+
+def _is_chunk(sha256: str, offset: str) -> bool:
+    return bool(_SHA256.fullmatch(sha256) and _OFFSET.fullmatch(offset))

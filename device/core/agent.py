@@ -16,6 +16,7 @@ from device.core.economy import Economy
 from device.core.effects import Arm, Effect, Keep, Light, Sync
 from device.core.emergency import SOS_HOLD_MS, Emergency
 from device.core.errands import Errands
+from device.core.fetch import Fetch
 from device.core.hands import Hands
 from device.core.health import Health
 from device.core.keeping import Keeping
@@ -33,6 +34,7 @@ from device.core.scribe import Scribe
 from device.core.station import Identity, Lost, Means, Memory
 from device.core.taps import Taps
 from device.core.timekeeper import Timekeeper
+from device.core.update import Update
 from device.core.uplink import Uplink
 from device.core.upload import Upload
 from device.core.urgent import Urgent
@@ -78,6 +80,11 @@ class Agent:
             economy,
             share,
         )
+        slots = means.slots
+        picture.machine = slots.machine if slots else None
+        fetch = Fetch(
+            identity.unit, picture, delivery, economy, token, slots.share if slots else 1.0
+        )
         self._health = health = Health(means.budgets, clock, scribe, picture, economy)
         duties = Duties(identity.boot, scribe, roster)
         taps = Taps(
@@ -112,6 +119,8 @@ class Agent:
             downlink,
             Uplink(identity, clock, picture, drive, urgent, downlink, delivery, token),
             Renewal(identity.unit, means, timekeeper, picture, delivery, token),
+            fetch,
+            Update(identity, slots, scribe, picture, urgent, delivery, fetch),
             Photos(means.camera, scribe, clock, picture, urgent, upload),
             upload,
         )

@@ -209,7 +209,13 @@ class Downlink(Desk):
         self, order: OrderMessage, outcome: OrderOutcome, why: str | None, now: Now
     ) -> Order:
         record = self._scribe.write(
-            Order, now.up_ms, id=order.id, outcome=outcome, what=order.what, why=why
+            Order,
+            now.up_ms,
+            id=order.id,
+            outcome=outcome,
+            what=order.what,
+            why=why,
+            text=order.text if outcome == "received" else None,
         )
         self._urgent.add(record)
         return record

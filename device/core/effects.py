@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from device.core.wish import Wish
 from wire.cards.ring import KeyRing
 from wire.records import Dropped, Record, Ref, Stream
 from wire.track import TrackFix
@@ -208,6 +209,30 @@ class TidyPhotos(Struct, frozen=True):
     keep_days: float
 
 
+class LookForRelease(Struct, frozen=True):
+    """Say how much of a release is here already; `ReleaseHeld` tells."""
+
+    sha256: str
+
+
+class KeepPiece(Struct, frozen=True):
+    """Append a piece to what is here of a release, if it is the next one; `ReleaseHeld` tells."""
+
+    sha256: str
+    offset: int
+    data: bytes
+
+
+class AskUpdater(Struct, frozen=True):
+    """Leave a wish for the updater; what comes of it shows in `SlotsSaid`."""
+
+    wish: Wish
+
+
+class StartAnew(Struct, frozen=True):
+    """Stop in good order, and be started again: from the other slot."""
+
+
 PhotoEffect = (
     TakePhoto
     | ListPhotos
@@ -240,4 +265,8 @@ Effect = (
     | FeedClock
     | AskForPapers
     | LayPapers
+    | LookForRelease
+    | KeepPiece
+    | AskUpdater
+    | StartAnew
 )

@@ -274,6 +274,33 @@ class PhotoGone(Struct, frozen=True):
     sha256: str
 
 
+class ReleaseHeld(Struct, frozen=True):
+    """So many bytes of a release are here; `why`: no more can be kept, None where nothing is wrong."""
+
+    sha256: str
+    size: int
+    why: str | None = None
+
+
+class SlotsSaid(Struct, frozen=True):
+    """How the two slots of software stand: `trial` None: none; `idle`: whether the other one is whole.
+
+    `outcome` of the last wish under `order`: `installed`, `refused`, `passed`, `back`; empty: none yet.
+    """
+
+    good: str
+    trial: str | None
+    idle: bool
+    order: str = ""
+    outcome: str = ""
+    why: str | None = None
+
+    @property
+    def chosen(self) -> str:
+        """The slot that is started from."""
+        return self.trial or self.good
+
+
 class Tick(Struct, frozen=True):
     """Nothing happened for a moment; what is due may be done."""
 
@@ -308,5 +335,7 @@ Event = (
     | RequestMade
     | PapersLaid
     | PhotoGone
+    | ReleaseHeld
+    | SlotsSaid
     | Tick
 )

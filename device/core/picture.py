@@ -36,6 +36,7 @@ class Picture:
         self._unit, self._role, self._boot, self._version = unit, role, boot, version
         self._economy = economy
         self.conn = 0
+        self.machine: str | None = None
         self.config: int | None = None
         self.order: str | None = None
         self.sought = False
@@ -55,6 +56,11 @@ class Picture:
     def alarms(self) -> Mapping[str, str]:
         """What is wrong now: a name each, and a line for people."""
         return self._alarms
+
+    @property
+    def parts(self) -> Mapping[str, str]:
+        """Each part's last word of itself."""
+        return self._parts
 
     @property
     def troubled(self) -> bool:
@@ -162,6 +168,7 @@ class Picture:
             queue=queue if self._photos is None else {**queue, "photo": self._photos},
             config=self.config,
             version=self._version,
+            machine=self.machine,
             health=self._whole_health(up_ms),
         )
 

@@ -125,6 +125,16 @@ class Ignition(Struct, frozen=True):
     farewell_ms: int
 
 
+class Slots(Struct, frozen=True):
+    """The slot this software runs from, of two; its machine, as releases name it; and what an update may take:
+    `share` (0 to 1) of the link, and `trial_ms` to prove itself."""
+
+    own: str
+    machine: str
+    share: float = 0.25
+    trial_ms: int = 600_000
+
+
 class Budgets(Struct, frozen=True):
     """What may be written to the medium a day, and sent by the SIM a month, in the site's `zone`."""
 
@@ -141,6 +151,7 @@ class Means(Struct, frozen=True):
     (hex), for its greeting; None where it has none. `certificate()`: the one in use, None likewise.
     `ignition`: None where no wire tells of it. `camera`: whether photos can be taken.
     `photo_share` (0 to 1): what photos may take of the link.
+    `slots`: None where the unit takes no updates.
     `feed_clock`: the receiver's time is to be handed to the system's clock daemon.
     """
 
@@ -156,4 +167,5 @@ class Means(Struct, frozen=True):
     feed_clock: bool = False
     cards: Cards = NoCards()
     budgets: Budgets = Budgets()
+    slots: Slots | None = None
     certificate: Callable[[], Certificate | None] = lambda: None

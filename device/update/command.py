@@ -29,9 +29,9 @@ def updater_command(commands: Commands) -> None:
 def updater(args: argparse.Namespace) -> int:
     """Sees to one wish."""
     from device.update.guard import Place
+    from device.update.inbox import Inbox
     from device.update.install import machine
     from device.update.updater import Updater
-    from device.update.wish import Inbox
 
     place, inbox = Place(args.root, args.keep), Inbox(args.keep / "inbox")
     try:

@@ -118,14 +118,21 @@ def _unpack(file: BinaryIO, head: Head, into: Path) -> list[Path]:
 
 
 def _make(slot: Path, wheels: Sequence[Path]) -> None:
-    """As the venv that runs now: with the system's packages (camera, pins) where it has them."""
+    """As the venv that runs now: with the system's packages (camera, pins) where it has them.
+
+    pip runs from its wheel, which a release brings: Raspberry Pi OS has none to make a venv with.
+    """
     own = Path(sys.prefix) / "pyvenv.cfg"
     shared = own.exists() and SITE_PACKAGES.search(own.read_text("utf-8")) is not None
     base = getattr(sys, "_base_executable", sys.executable)
-    _run([base, "-m", "venv", *(["--system-site-packages"] if shared else []), str(slot)])
+    shares = ["--system-site-packages"] if shared else []
+    _run([base, "-m", "venv", "--without-pip", *shares, str(slot)])
+    pip = next((wheel for wheel in wheels if wheel.name.startswith("pip-")), None)
+    if pip is None:
+        raise _refused("缺少 pip 的 wheel", "pip's wheel is not among its files")
     options = ["--no-index", "--no-deps", "--ignore-installed", "--no-cache-dir", "--quiet"]
-    pip = [str(slot / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    _run([*pip, *options, *map(str, wheels)])
+    own_pip = [base, f"{pip}/pip", "--disable-pip-version-check", "--python", f"{slot}/bin/python"]
+    _run([*own_pip, "install", *options, *map(str, wheels)])
 
 
 def _try(slot: Path, version: str) -> None:

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from device.core.wish import Wish
 from device.update import guard
 from device.update.guard import Content, Place, Said, State
+from device.update.inbox import Inbox
 from device.update.install import Refused, check, install
-from device.update.wish import Inbox, Wish
 from wire.release import Head, public_key
 from wire.words import Fault
 
@@ -56,6 +57,8 @@ class Updater:
             return self._table[wish.do](state, wish)
         except (Fault, ValueError) as exc:
             log.warning("%s: %s", wish.do, exc)
+            if wish.do == "install":
+                self._inbox.clear()
             return replace(self._place.read(), said=Said(wish.order, "refused", str(exc)))
 
     def _install(self, state: State, wish: Wish) -> State:

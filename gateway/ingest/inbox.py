@@ -1,9 +1,9 @@
 """Where the brokers' threads put messages, and the worker takes a group of them at a time. Bounded.
 
-Tracks and photos stand in lanes of their own, and the lanes take turns: an event never waits behind a
-backlog of positions or pictures, its unit's own or another's. Streams are independent, so that nothing is
-reordered by it. In each lane the units take turns, one message each: who sends a thousand times as much as
-others, as a stolen box may, holds up nobody but himself.
+Tracks stand in a lane of their own, photos and what is asked of releases in another, and the lanes take turns:
+an event never waits behind a backlog of positions or pictures, its unit's own or another's. Streams are
+independent, so that nothing is reordered by it. In each lane the units take turns, one message each: who sends
+a thousand times as much as others, as a stolen box may, holds up nobody but himself.
 """
 
 import threading
@@ -109,7 +109,7 @@ class Inbox:
     def _lane(self, topic: str) -> _Lane:
         if topic.endswith("/log/track"):
             return self._tracks
-        return self._photos if "/up/photo/" in topic else self._first
+        return self._photos if "/up/photo/" in topic or "/up/release/" in topic else self._first
 
     def take(self, wait_s: float) -> list[Message]:
         """The next group; empty when nothing came within `wait_s`."""

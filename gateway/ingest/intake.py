@@ -17,6 +17,7 @@ from gateway.ingest.certificates import Counter
 from gateway.ingest.live import Live
 from gateway.ingest.photos import Answer, Chunk, Shelf
 from gateway.ingest.registry import Registry
+from gateway.ingest.releases import Asked, Hatch, asked
 from gateway.ingest.suns import SunWatch, Used
 from gateway.store.book import Book, Seal
 from gateway.store.heads import Gap, Head, Joined, Key
@@ -55,9 +56,11 @@ class Intake:
         reached: Callable[[str], None],
         photos: Path | None = None,
         card_keys: SiteKeys | None = None,
+        releases: Hatch | None = None,
     ) -> None:
         """`photos`: the folder of the units' photos; None: their chunks are passed over.
 
+        `releases`: where units fetch their software; None: nowhere.
         `card_keys`: the site's, to check SUN messages by; None: they stay unverified.
         """
         self._store, self._registry, self._signer = store, registry, signer
@@ -66,6 +69,7 @@ class Intake:
         self.nonces: dict[str, str] = {}
         """Each unit's latest greeting, which an order to it must bear."""
         self._shelf = Shelf(store, photos, signer, self.nonces, reached) if photos else None
+        self._hatch = releases
         self._greeted: dict[str, int] = {}
         self._suns = SunWatch(card_keys)
         self._book = Book(store.is_sqlite, self._suns.mark)
@@ -84,8 +88,8 @@ class Intake:
         self._answers, self._refusals, self._repeated, self._greeted = {}, [], {}, {}
         self._moved.clear()
         decoded = [self._decode(message) for message in messages]
-        asked = any(not isinstance(one.what, State | Pos | Chunk | None) for one in decoded)
-        if asked or self._live_due(now_ms):
+        kept = any(not isinstance(one.what, _PASSING) for one in decoded)
+        if kept or self._live_due(now_ms):
             self._commit(decoded, now_ms)
         else:
             self._look(decoded, now_ms)
@@ -94,6 +98,9 @@ class Intake:
         ]
         answers = self._acks_of_repeated(now_ms) + acks + self._refusals
         chunks = [one.what for one in decoded if isinstance(one.what, Chunk)]
+        wanted = [one.what for one in decoded if isinstance(one.what, Asked)]
+        if wanted and self._hatch:
+            answers += self._hatch.answers(wanted, now_ms)
         return answers + (self._of_photos(self._shelf, chunks, now_ms) if self._shelf else [])
 
     def _of_photos(self, shelf: Shelf, chunks: list[Chunk], now_ms: int) -> list[Answer]:
@@ -363,7 +370,9 @@ class Intake:
         return Answer(topic, codec.encode_signed(ack, topic, self._signer), via)
 
 
-What = Batch | codec.Signed[Hello] | codec.Signed[CertRequest] | State | Pos | Chunk | None
+What = Batch | codec.Signed[Hello] | codec.Signed[CertRequest] | State | Pos | Chunk | Asked | None
+_PASSING = (State, Pos, Chunk, Asked, type(None))
+"""What asks for no transaction."""
 
 
 def _read(place: topics.Up, message: Message) -> What:
@@ -384,10 +393,12 @@ def _read(place: topics.Up, message: Message) -> What:
     return _chunk(place, message)
 
 
-def _chunk(place: topics.Up, message: Message) -> Chunk | None:
-    """A chunk as it is handed to the shelf; a retained one is nobody's answer to anything."""
+def _chunk(place: topics.Up, message: Message) -> Chunk | Asked | None:
+    """A chunk of a photo, or the wish for one of a release; a retained one is nobody's answer to anything."""
     if place.sha256 is None or place.offset is None or message.retained:
         return None
+    if place.kind == "release":
+        return asked(place.unit, place.sha256, place.offset, message.payload, message.via)
     return Chunk(place.unit, place.sha256, place.offset, message.payload, message.via)
 
 

@@ -20,6 +20,7 @@ from gateway.ingest.inbox import Inbox
 from gateway.ingest.intake import Intake, Message
 from gateway.ingest.mqtt import BrokerLink
 from gateway.ingest.registry import Registry, keep
+from gateway.ingest.releases import Hatch
 from gateway.keys import GatewayKeys
 from gateway.orders import Desk
 from gateway.roster import for_unit
@@ -60,7 +61,8 @@ class Worker:
         self._keys = keys = GatewayKeys(Path(config.keys.folder))
         photos, cards = Path(config.photos.path), site_keys(config.cards)
         self._cards, self._sealed_picc = cards, config.cards.sealed_picc
-        self._intake = Intake(store, Registry(keys.authority), keys, reached, photos, cards)
+        registry, releases = Registry(keys.authority), Hatch(config.releases)
+        self._intake = Intake(store, registry, keys, reached, photos, cards, releases)
         self._inbox = Inbox()
         self._orders = Desk(store, keys)
         self._root = DailyRoot(store, OwnLog(keys), config.zone())

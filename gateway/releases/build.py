@@ -33,6 +33,7 @@ ANY = "0.0"
 """Follows every version."""
 
 _OURS = re.compile(r"xunkong-([0-9][^-]*)-py3-none-any\.whl")
+_PIP = re.compile(r"pip-[^-]+-py3-none-any\.whl")
 _TAGS = re.compile(r"-([^-]+)-([^-]+)-([^-]+)\.whl\Z")
 _FORMAT_FILE = "device/journal/format.py"
 _FORMAT = re.compile(r"^WRITES = ([0-9]+)$", re.MULTILINE)
@@ -54,6 +55,8 @@ def build(
         raise _unusable(
             wheels, f"{len(paths)} wheels, {len(ours)} of them xunkong's; it must be one"
         )
+    if not any(_PIP.fullmatch(path.name) for path in paths):
+        raise _unusable(wheels, "pip's own wheel is not there, with which units install the others")
     for path in paths:
         _check_fits(path, arch, system)
     manifest = Manifest(

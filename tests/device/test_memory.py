@@ -42,6 +42,13 @@ class TestLastStop:
         end_run(journal, "aaaa0000")
         assert begin_run(journal, boot) == "clean"
 
+    def test_for_another_software_is_an_update(self, journal):
+        begin_run(journal, "aaaa0000")
+        end_run(journal, "aaaa0000", update=True)
+        assert begin_run(journal, "aaaa0000") == "update"
+        end_run(journal, "aaaa0000")
+        assert begin_run(journal, "aaaa0000") == "clean"
+
     def test_killed_is_the_same_boot_without_an_end(self, journal):
         begin_run(journal, "aaaa0000")
         assert begin_run(journal, "aaaa0000") == "killed"

@@ -90,11 +90,14 @@ class Unit:
         signer=None,
         trust=None,
         certificate=None,
+        slots=None,
+        up_ms=1_000,
         **memory,
     ):
         self.journal = journal or Journal()
         self.journal.saved |= saved or {}
-        self.up_ms, self.wall_ms = 1_000, 0
+        self.up_ms, self.wall_ms = up_ms, 0
+        self.releases = {}
         self.signals, self.published, self.effects, self.lights = [], [], [], []
         self.taken = True
         nonces = count(1)
@@ -119,6 +122,7 @@ class Unit:
             cards=cards or NoCards(),
             budgets=budgets or Budgets(),
             certificate=certificate or (lambda: None),
+            slots=slots,
         )
         self.agent = Agent(Identity("v-1", role, "9c1b22f0", "0.4.0"), memory, means)
         self._waiting = deque()
@@ -155,6 +159,8 @@ class Unit:
             if failed and isinstance(effect, TIED):
                 continue
             self.effects.append(effect)
+            if isinstance(effect, ef.LookForRelease | ef.KeepPiece):
+                self._waiting.append(self._release(effect))
             failed = self._one(effect) is False
 
     def _one(self, effect):
@@ -189,6 +195,12 @@ class Unit:
             case ef.SendBatch():
                 self._send(effect)
         return True
+
+    def _release(self, effect):
+        held = self.releases.get(effect.sha256, b"")
+        if isinstance(effect, ef.KeepPiece) and effect.offset == len(held):
+            held = self.releases[effect.sha256] = held + effect.data
+        return ev.ReleaseHeld(effect.sha256, len(held))
 
     def _send(self, asked):
         raws = self.journal.raws[asked.log][asked.first - 1 :][: asked.max_count]

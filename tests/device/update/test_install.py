@@ -90,7 +90,7 @@ def test_a_slot_is_a_venv_of_the_releases_wheels_alone(tmp_path, key):
     slot = tmp_path / "slots/b"
     (slot / "lib").mkdir(parents=True)
     (slot / "lib/left-over").touch()
-    put(make_release(tmp_path, key), slot)
+    put(make_release(tmp_path, key, pip=True), slot)
     said = subprocess.run(
         [slot / "bin/xunkong"], capture_output=True, text=True, check=True, timeout=60
     )
@@ -104,7 +104,7 @@ def test_a_slot_is_a_venv_of_the_releases_wheels_alone(tmp_path, key):
 
 def test_what_calls_itself_otherwise_is_refused(tmp_path, key):
     with pytest.raises(Refused, match=r"calls itself 'xunkong 9.9.9'"):
-        put(make_release(tmp_path, key, answer="xunkong 9.9.9"), tmp_path / "slots/b")
+        put(make_release(tmp_path, key, answer="xunkong 9.9.9", pip=True), tmp_path / "slots/b")
 
 
 def test_without_room_nothing_is_unpacked(tmp_path, key, monkeypatch):

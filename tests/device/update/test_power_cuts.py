@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from device.core.wish import Wish
 from device.update import guard
 from device.update.guard import SLOTS, Content, Place, State
+from device.update.inbox import Inbox
 from device.update.updater import Updater
-from device.update.wish import Inbox, Wish
 from gateway.releases import keys
 from gateway.releases.build import look
 from tests.releases import make_release

@@ -21,6 +21,7 @@ def test_version_and_journal_are_those_of_our_own_wheel(tmp_path, key):
     assert (manifest.version, manifest.journal, manifest.least) == ("0.3.1", 7, "0.2")
     assert [wheel.name for wheel in manifest.wheels] == [
         "lamp-1.0-py3-none-any.whl",
+        "pip-25.0-py3-none-any.whl",
         "xunkong-0.3.1-py3-none-any.whl",
     ]
     assert head.size == path.stat().st_size
@@ -61,9 +62,10 @@ def test_a_wheel_of_another_machine_is_refused(tmp_path, tags, fits):
     wheels = tmp_path / "wheels"
     make_wheel(wheels, files=ours())
     make_wheel(wheels, "lamp", "1.0", tags)
+    make_wheel(wheels, "pip", "25.0")
     make = [wheels, tmp_path / "x.release", "aarch64", "bookworm", "0.0", MADE_MS]
     if fits:
-        assert len(build(*make).wheels) == 2
+        assert len(build(*make).wheels) == 3
     else:
         with pytest.raises(Fault, match=r"lamp.* does not run on aarch64-bookworm"):
             build(*make)
@@ -83,6 +85,7 @@ def test_a_wheel_of_another_machine_is_refused(tmp_path, tags, fits):
 def test_what_units_would_refuse_is_not_made(tmp_path, files, version, least, why):
     wheels, out = tmp_path / "wheels", tmp_path / "x.release"
     make_wheel(wheels, version=version, files=files)
+    make_wheel(wheels, "pip", "25.0")
     with pytest.raises(Fault, match=why):
         build(wheels, out, "aarch64", "bookworm", least, MADE_MS)
     assert not out.exists()
@@ -95,3 +98,9 @@ def test_without_our_own_wheel_there_is_no_release(tmp_path):
     for folder in ("none", "other", "missing"):
         with pytest.raises(Fault, match="0 of them xunkong's"):
             build(tmp_path / folder, tmp_path / "x", "aarch64", "bookworm", "0.0", MADE_MS)
+
+
+def test_without_pips_own_wheel_units_could_not_install_it(tmp_path):
+    make_wheel(tmp_path / "wheels", files=ours())
+    with pytest.raises(Fault, match="pip's own wheel"):
+        build(tmp_path / "wheels", tmp_path / "x", "aarch64", "bookworm", "0.0", MADE_MS)

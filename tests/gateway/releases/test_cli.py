@@ -10,6 +10,7 @@ from tests.releases import make_wheel, ours
 def test_from_the_key_to_what_is_published(tmp_path, capsys):
     lay_out(tmp_path / "site")
     make_wheel(tmp_path / "wheels", files=ours())
+    make_wheel(tmp_path / "wheels", "pip", "25.0")
     config = ["--config", str(tmp_path / "site/gateway.toml")]
     file, key = str(tmp_path / "x.release"), tmp_path / "site/release.key"
 

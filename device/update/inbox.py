@@ -1,4 +1,4 @@
-"""What the unit asks of the updater, which is another process with other rights: one wish at a time, in a file.
+"""Where the unit leaves its wish for the updater, which is another process with other rights; one at a time.
 
 The unit, which hears the network, can write neither slot; the updater, which can, hears nothing but this. In the
 folder `inbox` lie the release as far as it was fetched (`<sha256>.release`), and `wish.json`.
@@ -9,29 +9,14 @@ import os
 import stat
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
 
-from wire.limits import Name, Text
-from wire.release import Named
+from device.core.wish import Wish
 from wire.words import Fault
 
 WISH = "wish.json"
 MAX_WISH_BYTES = 16 * 1024
-Do = Literal["install", "switch", "pass", "back"]
-
-
-class Wish(Struct, frozen=True, omit_defaults=True):
-    """`install` the release into the idle slot; `switch` to it, on trial for `within_ms`; the trial was
-    passed (`pass`) or not (`back`, and `why`). `order`: by which order."""
-
-    do: Do
-    order: Name
-    release: Named | None = None
-    why: Text | None = None
-    within_ms: Annotated[int, Meta(ge=10_000, le=86_400_000)] = 600_000
 
 
 class Inbox:

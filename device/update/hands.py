@@ -1,0 +1,78 @@
+"""The unit's side of updates: keeps what was fetched, leaves wishes, and looks at what the slots say."""
+
+import logging
+import sys
+from pathlib import Path
+
+from device.config import UpdateSection
+from device.core.effects import KeepPiece
+from device.core.events import ReleaseHeld, SlotsSaid
+from device.core.station import Slots
+from device.core.wish import Wish
+from device.update.guard import SLOTS, Place, State
+from device.update.inbox import Inbox
+from device.update.install import machine
+
+log = logging.getLogger("xunkong.device")
+
+
+class UpdateHands:
+    """Of the software that runs from a slot. Only the unit's main thread may touch it."""
+
+    def __init__(self, root: Path, keep: Path, slots: Slots) -> None:
+        self.slots = slots
+        self._place, self._inbox = Place(root, keep), Inbox(keep / "inbox")
+        self._seen: State | None = None
+
+    @classmethod
+    def of_this(
+        cls, section: UpdateSection | None, prefix: Path = Path(sys.prefix)
+    ) -> "UpdateHands | None":
+        """For the software that runs from `prefix`; None where that is no slot, or updates are not configured."""
+        if section is None:
+            return None
+        if prefix.name not in SLOTS or prefix.parent.name != "slots":
+            log.warning("[update]: %s is no slot; this unit takes no updates", prefix)
+            return None
+        slots = Slots(prefix.name, machine(), section.link_pct / 100, section.trial_s * 1000)
+        return cls(prefix.parent.parent, Path(section.keep), slots)
+
+    def held(self, digest: str) -> ReleaseHeld:
+        """How much of a release is here."""
+        return ReleaseHeld(digest, self._inbox.held(digest))
+
+    def add(self, piece: KeepPiece) -> ReleaseHeld:
+        """Keeps a piece; a card that takes none is told of, and is no fault of the unit's own work."""
+        try:
+            return ReleaseHeld(
+                piece.sha256, self._inbox.add(piece.sha256, piece.offset, piece.data)
+            )
+        except OSError as exc:
+            return ReleaseHeld(piece.sha256, self._inbox.held(piece.sha256), str(exc))
+
+    def ask(self, wish: Wish) -> None:
+        """Leaves a wish; where that fails it is left again later."""
+        try:
+            self._inbox.ask(wish)
+        except OSError as exc:
+            log.error("cannot ask the updater: %s; check %s", exc, self._inbox.path)
+
+    def forget(self) -> None:
+        """Nobody was told anything yet."""
+        self._seen = None
+
+    def news(self) -> SlotsSaid | None:
+        """How the slots stand; None where that was told already."""
+        state = self._place.read()
+        if state == self._seen:
+            return None
+        self._seen = state
+        said, trial = state.said, state.trial
+        return SlotsSaid(
+            state.good,
+            trial.slot if trial else None,
+            state.slots.get(state.idle) is not None,
+            said.order if said else "",
+            said.outcome if said else "",
+            said.why if said else None,
+        )

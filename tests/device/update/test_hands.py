@@ -1,0 +1,69 @@
+"""The unit's side: what is a slot, what is kept, and how the slots are told of."""
+
+from pathlib import Path
+
+import pytest
+
+from device.config import UpdateSection
+from device.core.effects import KeepPiece
+from device.core.events import ReleaseHeld, SlotsSaid
+from device.core.station import Slots
+from device.core.wish import Wish
+from device.update import guard
+from device.update.guard import Content, Place, State
+from device.update.hands import UpdateHands
+from device.update.inbox import WISH, Inbox
+
+CALM = State("a", {"a": Content("0.1.0"), "b": None})
+
+
+@pytest.fixture
+def place(tmp_path):
+    made = Place(tmp_path / "opt", tmp_path / "keep")
+    for path in (made.root, made.keep / "inbox"):
+        path.mkdir(parents=True)
+    made.write(CALM)
+    return made
+
+
+@pytest.fixture
+def hands(place):
+    return UpdateHands(place.root, place.keep, Slots("a", "aarch64-bookworm"))
+
+
+def test_only_software_in_a_slot_is_updated(tmp_path):
+    section = UpdateSection(str(tmp_path), link_pct=40, trial_s=60)
+    found = UpdateHands.of_this(section, Path("/opt/xunkong/slots/b"))
+    assert (found.slots.own, found.slots.share, found.slots.trial_ms) == ("b", 0.4, 60_000)
+    assert UpdateHands.of_this(section, Path("/opt/xunkong")) is None
+    assert UpdateHands.of_this(None, Path("/opt/xunkong/slots/b")) is None
+
+
+def test_the_slots_are_told_of_once_each_time_they_change(place, hands):
+    assert hands.news() == SlotsSaid("a", None, idle=False)
+    assert hands.news() is None
+    state = guard.tried(guard.filled(CALM, Content("0.2.0")), "o-1")
+    place.write(state)
+    assert hands.news() == SlotsSaid("a", "b", idle=True)
+    place.write(guard.back(state, "why"))
+    assert hands.news() == SlotsSaid("a", None, True, "o-1", "back", "why")
+    hands.forget()
+    assert hands.news().outcome == "back"
+
+
+def test_pieces_and_wishes_lie_where_the_updater_looks(place, hands):
+    inbox = Inbox(place.keep / "inbox")
+    assert hands.held("ab") == ReleaseHeld("ab", 0)
+    assert hands.add(KeepPiece("ab", 0, b"123")) == ReleaseHeld("ab", 3)
+    assert inbox.release("ab").read_bytes() == b"123"
+    hands.ask(Wish("pass", "o-1"))
+    assert inbox.taken() == Wish("pass", "o-1")
+
+
+def test_a_folder_that_takes_nothing_is_told_of(place, hands, caplog):
+    (place.keep / "inbox").rmdir()
+    said = hands.add(KeepPiece("ab", 0, b"123"))
+    assert (said.size, "No such file" in said.why) == (0, True)
+    hands.ask(Wish("pass", "o-1"))
+    assert WISH not in [path.name for path in place.keep.iterdir()]
+    assert "cannot ask the updater" in caplog.text
