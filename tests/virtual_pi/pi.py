@@ -14,6 +14,11 @@ BOOT_S = 120.0
 LOOK_S = 0.1
 ENTER = 'for group in $GROUPS; do echo $$ >"$group"; done; exec "$@"'
 
+UNIFIED = "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1"
+"""Control groups as a Pi has them, whatever this machine's are."""
+BPF = ("--system-call-filter=bpf", "--capability=CAP_BPF,CAP_NET_ADMIN")
+"""With which systemd holds services to their devices there."""
+
 
 class Pi:
     """Made by `Yard.pi`. It has no way to any network but this machine, and ssh lets root in by the yard's key.
@@ -69,12 +74,13 @@ class Pi:
             *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"),
             *(f"--directory={self.tree}", f"--machine={self.name}", "--resolv-conf=off"),
             *(f"--network-namespace-path=/run/netns/{place.netns}", "--console=read-only"),
+            *BPF,
             *("--timezone=off", "--link-journal=no", *bind),
         ]
         entered = " ".join(str(path) for path in make_groups(place.netns))
         with place.console.open("ab") as console:
             self._process = subprocess.Popen(
-                ["env", f"GROUPS={entered}", "sh", "-c", ENTER, "sh", *command],
+                ["env", f"GROUPS={entered}", UNIFIED, "sh", "-c", ENTER, "sh", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
@@ -90,6 +96,10 @@ class Pi:
                 return self.run("systemctl is-system-running --wait || true").strip()
             time.sleep(LOOK_S)
         raise TimeoutError(f"{self.name} did not boot; its console ended with:\n{self.shown()}")
+
+    def asked_for_reboot(self) -> bool:
+        """Whether it ended in order to start anew; systemd-nspawn then ends with 133."""
+        return self._process is not None and self._process.poll() == 133
 
     def shown(self) -> str:
         """The end of its console."""
