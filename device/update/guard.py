@@ -255,7 +255,7 @@ def watch(place: Place, what: str, boot: str, up_ms: int) -> bool:
 
 
 def main(words: list[str]) -> int:
-    """The command. 1 of `late`: nothing to do, as systemd's ExecCondition has it."""
+    """The command. 1 of `late`: nothing to do."""
     parser = argparse.ArgumentParser("guard")
     parser.add_argument("what", choices=("start", "late"))
     parser.add_argument("--root", type=Path, default=Path("/opt/xunkong"))
