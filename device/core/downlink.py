@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from device.core.clock import Anchor
 from device.core.desk import Desk, Handler
@@ -14,7 +15,7 @@ from device.core.moment import Now
 from device.core.picture import Picture
 from device.core.refusals import RECORDS_AN_HOUR, Refusals
 from device.core.scribe import Scribe
-from device.core.station import Means
+from device.core.station import Means, Memory
 from device.core.timekeeper import Timekeeper
 from device.core.urgent import Urgent
 from device.link.delivery import Delivery
@@ -30,8 +31,14 @@ GATEWAY_ERR_MS = 2_000
 
 MAX_ORDERS = 64
 
-GATEWAY_CERT = "gateway certificate"
-"""The setting that keeps it over restarts."""
+GATEWAY_CERT, TAKEN = "gateway certificate", "orders"
+"""The settings that keep them over restarts."""
+
+
+class _Taken(Struct):
+    """The ids of the orders that were taken, the latest last."""
+
+    ids: list[str]
 
 
 class Downlink(Desk):
@@ -68,6 +75,11 @@ class Downlink(Desk):
 
     def handlers(self) -> Mapping[type, Handler]:
         return {Heard: self._heard}
+
+    def recall(self, memory: Memory) -> None:
+        """An order that was taken before the restart is not carried out again, though it be sent again."""
+        note = memory.notes.recall(TAKEN, _Taken)
+        self._taken = note.ids if note else []
 
     def _heard(self, heard: Heard, now: Now) -> list[Effect]:
         try:
@@ -193,10 +205,11 @@ class Downlink(Desk):
             return self._turn_down(order, sending, outcome, why, now)
         self._taken = [*self._taken, order.id][-MAX_ORDERS:]
         record = self._answer_to(order, outcome, why, now)
+        kept: list[Effect] = [Keep(record), Save(TAKEN, msgspec.to_builtins(_Taken(self._taken)))]
         if order.what in UNATTENDED:
-            return [Keep(record)]
+            return kept
         self._picture.order = order.id
-        return [Keep(record), Signal("order_received")]
+        return [*kept, Signal("order_received")]
 
     def _turn_down(
         self, order: OrderMessage, sending: str, outcome: OrderOutcome, why: str | None, now: Now

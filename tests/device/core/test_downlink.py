@@ -152,6 +152,16 @@ class TestOrders:
         assert len(linked.kept(Order)) == 1
         assert linked.signals == ["order_received"]
 
+    def test_sent_again_after_a_restart_it_is_not_carried_out_again(self, linked, make_unit):
+        linked.order()
+        again = make_unit(saved=linked.journal.saved)
+        again.link()
+        again.order()
+        assert again.kept(Order) == []
+        assert again.signals == []
+        again.order(id="o-2")
+        assert [r.id for r in again.kept(Order)] == ["o-2"]
+
     def test_refused_for_an_old_nonce_it_may_come_again_with_a_fresh_one(self, linked):
         linked.order(nonce="f" * 32)
         linked.order(nonce="f" * 32)
