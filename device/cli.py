@@ -21,7 +21,7 @@ from device.update.command import updater_command
 from wire.commands import Commands
 from wire.records import STREAMS, Stream
 from wire.service import Service
-from wire.words import Words
+from wire.words import Language, Words
 
 CONFIG = "/etc/xunkong/device.toml"
 
@@ -71,7 +71,7 @@ def _safe_mode_command(commands: Commands) -> None:
 
 def _enrol_command(commands: Commands) -> None:
     words = Words("领取本单元的证书", "get this unit's certificate")
-    example = f"xunkong device enrol --config {CONFIG} --ca ca.crt --code 7K2M4-…"
+    example = f"xunkong device enrol --config {CONFIG} --ca ca.crt --code -"
     parser = commands.add("enrol", words, example, enrol)
     _config(commands, parser)
     said = commands.say("网关的 keys/ca.crt，首次需要", "the gateway's keys/ca.crt; the first time")
@@ -147,7 +147,7 @@ def enrol(args: argparse.Namespace) -> int:
             f"{args.csr}: run xunkong gateway ca issue --csr with it, then --cert here",
         )
     else:
-        code = sys.stdin.readline() if args.code == "-" else args.code
+        code = _typed_code(args.language) if args.code == "-" else args.code
         held = (
             enrolment.take(args.cert)
             if args.cert
@@ -159,6 +159,14 @@ def enrol(args: argparse.Namespace) -> int:
         )
     print(said.say(args.language))
     return 0
+
+
+def _typed_code(language: Language) -> str:
+    """From standard input: what stands on a command line is seen by all who are on the machine."""
+    if sys.stdin.isatty():
+        prompt = Words("注册码：", "code: ").say(language)
+        print(prompt, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
 
 
 def run(args: argparse.Namespace) -> int:

@@ -105,7 +105,7 @@ role = "checkpoint"        # or vehicle
 host = "gateway.local"
 port = 8883
 
-#[identity]                # its certificate: xunkong device enrol --code CODE
+#[identity]                # its certificate: xunkong device enrol --code -
 #folder = "identity"
 
 [journal]

@@ -2,6 +2,7 @@
 
 import stat
 import time
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -95,13 +96,14 @@ def xk(capsys):
 
 
 @pytest.fixture
-def enrol(town, xk):
+def enrol(town, xk, monkeypatch):
     def with_code(*more):
         words = ("gateway", "ca", "code", "--config", town.toml, "--unit", "cp-1", "--json")
         code = xk(*words)[1].partition('"code":"')[2].partition('"')[0]
         ca = town.site / "keys" / "ca.crt"
         config = ("--config", town.device_toml)
-        return code, xk("device", "enrol", *config, "--ca", ca, "--code", code, *more)
+        monkeypatch.setattr("sys.stdin", StringIO(f"{code}\n"))
+        return code, xk("device", "enrol", *config, "--ca", ca, "--code", "-", *more)
 
     return with_code
 

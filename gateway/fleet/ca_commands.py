@@ -225,7 +225,7 @@ def ca_code(args: argparse.Namespace) -> int:
         told = broker.reload()
         until = utc((at_ms + args.valid_h * 3_600_000) / 1000, config.zone())
     row = {"unit": args.unit, "code": code, "until": until, "broker": _told(told)}
-    return print_rows(args, [row | {"next": f"xunkong device enrol --code {code}"}])
+    return print_rows(args, [row | {"next": "xunkong device enrol --code -"}])
 
 
 def ca_list(args: argparse.Namespace) -> int:
