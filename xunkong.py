@@ -17,12 +17,14 @@ ROOMS = {
     "gateway": Words("网关：接收、保存、转发", "the gateway: takes, keeps, forwards"),
     "card": Words("卡：密钥、读取、写卡、验证", "cards: keys, read, personalise, verify"),
     "evidence": Words("证据包：核验", "bundles of evidence: verify"),
+    "fleet": Words("全部单元：分批更新", "all units: updates in waves"),
     "release": Words("发行：构建、签署、发布", "releases of the units' software"),
     "sim": Words("模拟：接收机、读卡器、平台", "simulated receivers, readers, platform"),
 }
 MODULES = {
     "card": "device.card.cli",
     "evidence": "wire.evidence.cli",
+    "fleet": "gateway.rollout.cli",
     "release": "gateway.releases.cli",
 }
 """Where a room's commands are, if not in the room's own `cli`."""

@@ -148,6 +148,7 @@ class UnitRow(Struct, frozen=True, omit_defaults=True):
     version: str | None
     broken: list[str]
     health: Health | None = None
+    machine: str | None = None
 
 
 def unit_rows(store: Store, now_ms: int) -> list[UnitRow]:
@@ -179,6 +180,7 @@ def _unit_row(unit: str, row: Any, wanted: int | None, now_ms: int) -> UnitRow:
         config=state.config if state else None,
         config_wanted=wanted,
         version=state.version if state else None,
+        machine=state.machine if state else None,
         broken=_broken(state, wanted),
         health=state.health if state else None,
     )

@@ -41,7 +41,9 @@ class Given(Struct, frozen=True):
     why: str | None = None
 
 
-class _Answer(Struct):
+class Answer(Struct):
+    """A unit's last word on an order."""
+
     id: str
     outcome: str
     why: str | None = None
@@ -54,15 +56,23 @@ def give(store: Store, unit: str, what: str, text: str | None, valid_s: float) -
             f"--valid-s {valid_s:g}：应在 1 到 {LONGEST_S} 之间",
             f"--valid-s {valid_s:g}: give 1 to {LONGEST_S}",
         )
-    now_ms = time.time_ns() // 1_000_000
-    order = Given(
-        f"o-{secrets.token_hex(6)}", unit, what, text, now_ms, now_ms + int(valid_s * 1000), None
-    )
+    order = new_order(unit, what, text, valid_s, time.time_ns() // 1_000_000)
     _check(order)
-    row = {column.name: getattr(order, column.name) for column in orders.columns}
     with store.writing() as connection:
-        connection.execute(orders.insert().values(**row))
+        put(connection, order)
     return order.id
+
+
+def new_order(unit: str, what: str, text: str | None, valid_s: float, now_ms: int) -> Given:
+    """An order of now, not kept yet."""
+    until_ms = now_ms + int(valid_s * 1000)
+    return Given(f"o-{secrets.token_hex(6)}", unit, what, text, now_ms, until_ms, None)
+
+
+def put(connection: sa.Connection, order: Given) -> None:
+    """Keeps an order."""
+    row = {column.name: getattr(order, column.name) for column in orders.columns}
+    connection.execute(orders.insert().values(**row))
 
 
 def _check(order: Given) -> None:
@@ -96,22 +106,23 @@ def listed(store: Store, unit: str | None = None, since_ms: int = 0) -> list[Giv
         query = query.where(orders.c.unit == unit)
     with store.reading() as connection:
         rows = connection.execute(query).all()
-        answers = {row.unit: _answers(connection, row.unit) for row in rows}
+        answers = {row.unit: answers_of(connection, row.unit) for row in rows}
     return [_given(row, answers[row.unit].get(row.id)) for row in rows]
 
 
-def _given(row: sa.Row[Any], answer: _Answer | None) -> Given:
+def _given(row: sa.Row[Any], answer: Answer | None) -> Given:
     said = (answer.outcome, answer.why) if answer else (None, None)
     return Given(*row, *said)
 
 
-def _answers(connection: sa.Connection, unit: str) -> Mapping[str, _Answer]:
+def answers_of(connection: sa.Connection, unit: str) -> Mapping[str, Answer]:
+    """A unit's last word on each of its latest orders, by the order's id."""
     query = sa.select(records.c.raw).where(records.c.unit == unit, ANSWERS)
     newest = connection.execute(query.order_by(records.c.pos.desc()).limit(LATEST)).scalars()
-    found: dict[str, _Answer] = {}
+    found: dict[str, Answer] = {}
     for raw in newest:
         try:
-            answer = msgspec.json.decode(raw, type=_Answer)
+            answer = msgspec.json.decode(raw, type=Answer)
         except msgspec.DecodeError:
             continue  # kept as it came, and shown as unreadable where records are listed
         found.setdefault(answer.id, answer)

@@ -23,6 +23,7 @@ from gateway.ingest.registry import Registry, keep
 from gateway.ingest.releases import Hatch
 from gateway.keys import GatewayKeys
 from gateway.orders import Desk
+from gateway.rollout.conductor import look as look_after_rollouts
 from gateway.roster import for_unit
 from gateway.store.open import Store, fault
 from gateway.store.own_log import OwnLog
@@ -38,6 +39,7 @@ from wire.words import Fault, Words
 IDLE_S = 0.2
 STATE_EVERY_MS = 30_000
 CONFIG_EVERY_MS = 1_000
+ROLLOUT_EVERY_MS = 5_000
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = logging.getLogger("xunkong.ingest")
@@ -74,7 +76,7 @@ class Worker:
             for via, broker in enumerate(config.broker)
         ]
         self._published: dict[str, tuple[int, str | None]] = {}
-        self._config_ms = self._state_ms = 0
+        self._config_ms = self._state_ms = self._rollout_ms = 0
 
     def _will(self) -> bytes:
         return codec.encode(WorkerState(1, False))
@@ -142,6 +144,16 @@ class Worker:
             self._publish_configs()
             self._publish_answers(now_ms)
             self._close_day(now_ms)
+
+        if now_ms - self._rollout_ms >= ROLLOUT_EVERY_MS:
+            self._rollout_ms = now_ms
+            self._roll_out(now_ms)
+
+    def _roll_out(self, now_ms: int) -> None:
+        try:
+            look_after_rollouts(self._store, now_ms)
+        except DBAPIError as exc:
+            log.error("%s", fault(self._url, exc))
 
     def _keep_own_certificate(self, now_ms: int) -> None:
         """So that what the gateway signs in its own log can be verified as long as there is a store."""

@@ -392,3 +392,28 @@ releases = Table(
 
 `machine`: for which it is. A version is published once for each machine, and never another under its name.
 """
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("version", String(32), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("why", Text),
+    Column("most_failures", Integer, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+)
+"""Roll-outs of a version over the fleet (see `gateway.rollout.book`); one at most is `running`."""
+
+rollout_units = Table(
+    "rollout_units",
+    metadata,
+    Column("rollout", String(64), primary_key=True),
+    Column("unit", String(32), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("order_id", String(64)),
+    Column("why", Text),
+)
+"""Each unit's part in a roll-out: `waiting`, `ordered`, `under-way`, `done` or `failed`, by which release and order."""

@@ -1,0 +1,184 @@
+"""Roll-outs as the store has them: begun, paused, gone on with; and each unit's part in one."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from gateway.lookup import UnitRow, unit_rows
+from gateway.releases.shelf import Published, listed
+from gateway.rollout.plan import waves
+from gateway.store.open import Store
+from gateway.store.schema import rollout_units, rollouts
+from wire.release import rank
+from wire.words import Fault
+
+LIMIT_PCT = 2
+"""Of the units, as many failures are allowed where no limit is given; one at the least."""
+
+
+class Rollout(Struct, frozen=True):
+    """One roll-out. `state`: `running`, `paused`, `stopped` (too many failed, see `why`) or `done`."""
+
+    id: str
+    version: str
+    state: str
+    why: str | None
+    most_failures: int
+    made_ms: int
+
+
+class Part(Struct, frozen=True):
+    """A unit's part in a roll-out; `order_id` None: it has none yet."""
+
+    rollout: str
+    unit: str
+    sha256: str
+    stage: str
+    since_ms: int
+    order_id: str | None = None
+    why: str | None = None
+
+
+class Chosen(Struct, frozen=True):
+    """Which release each unit gets; and which units get none, and why."""
+
+    units: dict[str, Published]
+    left_out: dict[str, str]
+
+
+def choose(store: Store, version: str, only: Sequence[str], now_ms: int) -> Chosen:
+    """The units (`only` these, where any are named) that `version` is for. Raises `Fault` for an unknown name."""
+    by_machine = {one.machine: one for one in listed(store, version)}
+    if not by_machine:
+        raise Fault(
+            f"版本 {version} 未发布；请先运行 xunkong release publish",
+            f"version {version} was not published; run xunkong release publish first",
+        )
+    rows = {row.unit: row for row in unit_rows(store, now_ms)}
+    for unit in only:
+        if unit not in rows:
+            raise Fault(f"没有单元 {unit}", f"there is no unit {unit}; xunkong gateway units")
+    units, left_out = {}, {}
+    for unit in only or rows:
+        why = _why_not(rows[unit], version, by_machine)
+        if why is None:
+            units[unit] = by_machine[rows[unit].machine or ""]
+        else:
+            left_out[unit] = why
+    return Chosen(units, left_out)
+
+
+def _why_not(row: UnitRow, version: str, by_machine: dict[str, Published]) -> str | None:
+    if row.machine is None:
+        return "takes no updates: never heard of, or not provisioned for them"
+    if row.machine not in by_machine:
+        return f"version {version} was not published for {row.machine}"
+    try:
+        if row.version and rank(row.version) >= rank(version):
+            return f"runs {row.version}"
+        if row.version and rank(row.version) < rank(by_machine[row.machine].least):
+            return f"runs {row.version}; {version} follows {by_machine[row.machine].least}"
+    except ValueError:
+        return f"runs {row.version}, which is no release"
+    return None
+
+
+def begin(store: Store, version: str, chosen: Chosen, limit: int | None, now_ms: int) -> Rollout:
+    """Begins one, in place of one that was paused or stopped. Raises `Fault` while another runs."""
+    held = newest(store)
+    if held and held.state == "running":
+        raise Fault(
+            f"版本 {held.version} 正在分批更新；请先运行 xunkong fleet pause",
+            f"version {held.version} is being rolled out; run xunkong fleet pause first",
+        )
+    if not chosen.units:
+        why = "; ".join(f"{unit}: {why}" for unit, why in list(chosen.left_out.items())[:3])
+        raise Fault(
+            f"没有可更新的单元（{why}）", f"no unit is to be updated ({why or 'none is known'})"
+        )
+    most = max(1, len(chosen.units) * LIMIT_PCT // 100) if limit is None else limit
+    made = Rollout(f"r-{secrets.token_hex(6)}", version, "running", None, most, now_ms)
+    with store.changing() as connection:
+        over = rollouts.update().where(rollouts.c.state.in_(("paused", "stopped")))
+        connection.execute(over.values(state="done", why="another one took its place"))
+        connection.execute(rollouts.insert().values(**_fields(made)))
+        parts = [
+            _fields(Part(made.id, unit, release.sha256, "waiting", now_ms))
+            for unit, release in chosen.units.items()
+        ]
+        connection.execute(rollout_units.insert(), parts)
+    return made
+
+
+def _fields(one: Struct) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__struct_fields__}
+
+
+def newest(store: Store) -> Rollout | None:
+    """The one that was begun last."""
+    query = sa.select(rollouts).order_by(rollouts.c.made_ms.desc(), rollouts.c.id).limit(1)
+    with store.reading() as connection:
+        row = connection.execute(query).first()
+    return Rollout(*row) if row else None
+
+
+def parts_of(connection: sa.Connection, rollout: str) -> list[Part]:
+    """Every unit's part, in the order in which they are taken."""
+    query = sa.select(rollout_units).where(rollout_units.c.rollout == rollout)
+    return [Part(*row) for row in connection.execute(query.order_by(rollout_units.c.unit))]
+
+
+def pause(store: Store) -> Rollout:
+    """No further unit is asked; those under way go on. Raises `Fault` where none runs."""
+    return _set(store, ("running",), "paused", None)
+
+
+def resume(store: Store, limit: int | None, now_ms: int) -> Rollout:
+    """Goes on with one that was paused or stopped; what failed is tried again. Raises `Fault` where there is none."""
+    made = _set(store, ("paused", "stopped"), "running", limit)
+    failed = rollout_units.update().where(
+        rollout_units.c.rollout == made.id, rollout_units.c.stage == "failed"
+    )
+    with store.changing() as connection:
+        connection.execute(failed.values(stage="waiting", order_id=None, since_ms=now_ms))
+    return made
+
+
+def _set(store: Store, before: Sequence[str], state: str, limit: int | None) -> Rollout:
+    held = newest(store)
+    if held is None or held.state not in before:
+        now = held.state if held else "none"
+        raise Fault(
+            f"没有可变更的分批更新（现为 {now}）；见 xunkong fleet status",
+            f"there is no roll-out to change that way (now: {now}); see xunkong fleet status",
+        )
+    values: dict[str, Any] = {"state": state, "why": None}
+    if limit is not None:
+        values["most_failures"] = limit
+    with store.changing() as connection:
+        connection.execute(rollouts.update().where(rollouts.c.id == held.id).values(**values))
+    return Rollout(
+        held.id,
+        held.version,
+        state,
+        None,
+        values.get("most_failures", held.most_failures),
+        held.made_ms,
+    )
+
+
+def end(store: Store, why: str) -> None:
+    """A roll-out that is not over is over."""
+    open_ones = rollouts.update().where(rollouts.c.state.in_(("running", "paused", "stopped")))
+    with store.changing() as connection:
+        connection.execute(open_ones.values(state="done", why=why))
+
+
+def wave_of(count: int, done: int) -> str:
+    """`2/4`: the wave that is under way, of how many."""
+    targets = waves(count)
+    number = sum(target <= done for target in targets) + 1
+    return f"{min(number, len(targets))}/{len(targets)}"

@@ -1,0 +1,153 @@
+"""`xunkong fleet`: a release over all units in waves; how it stands, a pause, and the way back."""
+
+import argparse
+from typing import Any
+
+from gateway.fleet.broker_folder import now_ms
+from gateway.lookup import UnitRow, unit_rows
+from gateway.orders import LONGEST_S, give
+from gateway.rollout import book
+from gateway.rollout.book import Part, Rollout
+from gateway.store.open import Store
+from gateway.terminal import CONFIG, config_option, opened, print_rows
+from wire.commands import Commands, Run
+from wire.words import Fault, Words
+
+
+def add_commands(commands: Commands) -> None:
+    """Declares the room's commands."""
+    words = Words(
+        "各单元的版本，分批更新的进展", "each unit's version, and how the roll-out stands"
+    )
+    _leaf(commands, "status", words, status)
+    words = Words(
+        "分批更新：1 台、10 台、十分之一、全部；对已暂停的同一版本则继续",
+        "roll a version out: one unit, ten, a tenth, all; goes on with one of that version that was "
+        "paused or stopped",
+    )
+    parser = _leaf(commands, "update", words, update, " --version 0.2.0")
+    said = commands.say("已发布的版本", "a version that was published")
+    parser.add_argument("--version", required=True, metavar="V", help=said)
+    said = commands.say(
+        "允许失败的台数；缺省为 2%，至少 1", "failures allowed; 2 % if left out, 1 at least"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help=said)
+    _units(commands, parser)
+    words = Words(
+        "暂停：不再更新其他单元；进行中的继续", "ask no further unit; those under way go on"
+    )
+    _leaf(commands, "pause", words, pause)
+    words = Words(
+        "让单元回到另一槽的版本，并结束分批更新",
+        "back to the software in the other slot, at once; ends the roll-out. Without --unit: all "
+        "units that it has updated",
+    )
+    _units(commands, _leaf(commands, "rollback", words, rollback))
+
+
+def _leaf(
+    commands: Commands, name: str, words: Words, run: Run, needs: str = ""
+) -> argparse.ArgumentParser:
+    parser = commands.add(name, words, f"xunkong fleet {name} --config {CONFIG}{needs}", run)
+    config_option(commands, parser)
+    said = commands.say("每行一个 JSON 对象", "one JSON object a line")
+    parser.add_argument("--json", action="store_true", help=said)
+    return parser
+
+
+def _units(commands: Commands, parser: argparse.ArgumentParser) -> None:
+    said = commands.say("只对这些单元，可多次", "these units only; again for more")
+    parser.add_argument("--unit", action="append", default=[], metavar="U", help=said)
+
+
+def status(args: argparse.Namespace) -> int:
+    """1 where too many failed."""
+    with opened(args) as (_, store):
+        held, parts = _held(store)
+        rows = unit_rows(store, now_ms())
+    summary = [_summary(held, parts)] if held else []
+    by_unit = {part.unit: part for part in parts}
+    print_rows(args, [*summary, *(_row(row, by_unit.get(row.unit)) for row in rows)])
+    return 1 if held and held.state == "stopped" else 0
+
+
+def _held(store: Store) -> tuple[Rollout | None, list[Part]]:
+    held = book.newest(store)
+    with store.reading() as connection:
+        return held, book.parts_of(connection, held.id) if held else []
+
+
+def _summary(held: Rollout, parts: list[Part]) -> dict[str, Any]:
+    count = {stage: sum(part.stage == stage for part in parts) for stage in ("done", "failed")}
+    return {
+        "rollout": held.id,
+        "version": held.version,
+        "state": held.state,
+        "why": held.why,
+        "wave": book.wave_of(len(parts) - count["failed"], count["done"]),
+        "units": len(parts),
+        **count,
+        "limit": held.most_failures,
+    }
+
+
+def _row(row: UnitRow, part: Part | None) -> dict[str, Any]:
+    return {
+        "unit": row.unit,
+        "online": row.online,
+        "version": row.version,
+        "machine": row.machine,
+        "stage": part.stage if part else None,
+        "why": part.why if part else None,
+    }
+
+
+def update(args: argparse.Namespace) -> int:
+    """Begins a roll-out, or goes on with it; ingest carries it out. Units that are left out are listed."""
+    if args.limit is not None and args.limit < 0:
+        raise Fault("--limit 不能为负", "--limit must not be negative")
+    with opened(args) as (_, store):
+        held = book.newest(store)
+        if held and held.version == args.version and held.state in ("paused", "stopped"):
+            if args.unit:
+                raise Fault(
+                    "继续已有的分批更新时不能指定 --unit",
+                    "a roll-out that is gone on with has its units: leave --unit out",
+                )
+            made, left_out = book.resume(store, args.limit, now_ms()), {}
+        else:
+            chosen = book.choose(store, args.version, args.unit, now_ms())
+            made, left_out = (
+                book.begin(store, args.version, chosen, args.limit, now_ms()),
+                chosen.left_out,
+            )
+        _, parts = _held(store)
+    out = [{"unit": unit, "left_out": why} for unit, why in left_out.items()]
+    return print_rows(args, [_summary(made, parts), *out])
+
+
+def pause(args: argparse.Namespace) -> int:
+    """Asks no further unit."""
+    with opened(args) as (_, store):
+        book.pause(store)
+        held, parts = _held(store)
+        assert held
+    return print_rows(args, [_summary(held, parts)])
+
+
+def rollback(args: argparse.Namespace) -> int:
+    """Orders it to each unit; `fleet status` and `gateway order list` show what comes of it."""
+    with opened(args) as (_, store):
+        _, parts = _held(store)
+        wanted = args.unit or [part.unit for part in parts if part.stage in ("done", "under-way")]
+        if not wanted:
+            raise Fault(
+                "没有更新过的单元；可用 --unit 指定",
+                "no unit was updated by a roll-out; name units by --unit",
+            )
+        book.end(store, "rolled back")
+        rows = [
+            {"unit": unit, "order": give(store, unit, "rollback", None, LONGEST_S)}
+            for unit in wanted
+        ]
+    return print_rows(args, rows)

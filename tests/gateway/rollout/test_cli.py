@@ -1,0 +1,73 @@
+"""`xunkong fleet` as a commander types it."""
+
+import json
+
+import msgspec
+import pytest
+
+import xunkong
+from gateway.config import load
+from gateway.orders import listed
+from gateway.releases.shelf import Published
+from gateway.rollout.conductor import look
+from gateway.site import lay_out
+from gateway.store.open import open_store
+from gateway.store.schema import releases, units
+from tests.gateway.conftest import BOOT, NOW_MS
+from wire import codec
+from wire.live import State
+
+MACHINE = "aarch64-bookworm"
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A site with a published version and two units."""
+    lay_out(tmp_path / "site")
+    path = tmp_path / "site/gateway.toml"
+    store = open_store(load(path).store.url)
+    with store.changing() as connection:
+        row = Published("ab" * 32, "0.2.0", MACHINE, 1000, "0.0", 1, NOW_MS)
+        connection.execute(releases.insert().values(**msgspec.structs.asdict(row)))
+        for unit in ("u-1", "u-2"):
+            said = State(1, unit, True, BOOT, 1, version="0.1.0", machine=MACHINE)
+            values = {"unit": unit, "online": True, "state": codec.encode(said), "state_ms": NOW_MS}
+            connection.execute(units.insert().values(**values))
+    yield path, store
+    store.close()
+
+
+@pytest.fixture
+def fleet(site, capsys):
+    """Types a command; gives what it printed."""
+
+    def type_it(*words, code=0):
+        assert xunkong.main(["fleet", *words, "--config", str(site[0]), "--json"]) == code
+        said = capsys.readouterr()
+        return said.err if code == 2 else [json.loads(line) for line in said.out.splitlines()]
+
+    return type_it
+
+
+def test_from_the_first_unit_to_the_way_back(site, fleet):
+    store = site[1]
+    assert [row["stage"] for row in fleet("status")] == [None, None]
+    (begun,) = fleet("update", "--version", "0.2.0", "--limit", "0")
+    assert (begun["state"], begun["wave"], begun["units"]) == ("running", "1/2", 2)
+    look(store, NOW_MS)
+    (order,) = listed(store)
+    assert (order.unit, order.what) == ("u-1", "update")
+    summary, one, two = fleet("status")
+    assert (summary["done"], one["stage"], two["stage"]) == (0, "ordered", "waiting")
+    assert fleet("pause")[0]["state"] == "paused"
+    assert fleet("update", "--version", "0.2.0")[0]["state"] == "running"
+    assert "no unit was updated" in fleet("rollback", code=2)
+    assert [row["unit"] for row in fleet("rollback", "--unit", "u-2")] == ["u-2"]
+    assert fleet("status")[0]["why"] == "rolled back"
+    assert listed(store)[-1].what == "rollback"
+
+
+def test_what_is_wrong_is_told(fleet):
+    assert "release publish" in fleet("update", "--version", "9.9", code=2)
+    assert "negative" in fleet("update", "--version", "0.2.0", "--limit", "-1", code=2)
+    assert "fleet status" in fleet("pause", code=2)
