@@ -29,7 +29,8 @@ def add_commands(commands: Commands) -> None:
     said = commands.say("已发布的版本", "a version that was published")
     parser.add_argument("--version", required=True, metavar="V", help=said)
     said = commands.say(
-        "允许失败的台数；缺省为 2%，至少 1", "failures allowed; 2 % if left out, 1 at least"
+        "允许失败的台数；缺省为百分之二，至少 1",
+        "failures allowed; one in fifty if left out, 1 at least",
     )
     parser.add_argument("--limit", type=int, metavar="N", help=said)
     _units(commands, parser)

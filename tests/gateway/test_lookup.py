@@ -158,7 +158,7 @@ def test_a_unit_as_it_stands(any_bench, state):
     fix = LiveFix(27.2418, 111.4725, 2_000)
     any_bench.take(
         state(fix=fix, role="vehicle", crew=["p-1"], queue={"event": 3}, clock="gnss", config=1,
-              version="0.4.0", alarms=["gps silent"])
+              version="0.4.0", machine="aarch64-bookworm", alarms=["gps silent"])
     )  # fmt: skip
     any_bench.take()
     push(any_bench.store, "cp-01", roster.Wanted())
@@ -169,7 +169,7 @@ def test_a_unit_as_it_stands(any_bench, state):
         "lon": 111.4725, "fix_age_s": 3.0, "crew": ["p-1"], "queue": {"event": 3}, "clock": "gnss",
         "config": 1, "config_wanted": 3, "version": "0.4.0",
         "broken": ["gps silent", "configuration 1 in use, 3 is wanted"],
-        "health": None,
+        "health": None, "machine": "aarch64-bookworm",
     }  # fmt: skip
 
 
