@@ -11,18 +11,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
-from sqlalchemy import Connection
 
+from gateway.config_versions import next_version
 from gateway.roster import RosterBadge, RosterDuty, Wanted, WantedMessage, for_unit
 from gateway.store.open import Store
-from gateway.store.schema import configs, units
+from gateway.store.schema import configs
 from wire import codec, topics
 from wire.batch import BadPayload
 from wire.cards.keyfile import SiteKeys
 from wire.cards.ring import Card
 from wire.duties import DutyKind, duty_table
 from wire.limits import Name, Uid
-from wire.live import State
 from wire.orders import PHOTO_ON, ConfigMessage, LeastProof, PhotoOn, Place, Sampling
 from wire.seal import KEY_BYTES, public_of
 from wire.toml import convert, read_toml
@@ -168,7 +167,7 @@ def _utc_ms(moment: datetime | None, zone: ZoneInfo) -> int | None:
 def push(store: Store, unit: str, wanted: Wanted, site: SiteKeys | None = None) -> int:
     """Keeps `wanted` as the newest of `unit`; returns its version. It is sealed and signed when it goes out.
 
-    `site`: the site's card keys. Raises `Fault` for no unit's name, and for what a unit would not take.
+    `site`: the site's card keys. Raises `Fault` for no unit's name, what a unit would not take, and no version left.
     """
     if not topics.is_unit(unit):
         raise Fault(
@@ -177,23 +176,12 @@ def push(store: Store, unit: str, wanted: Wanted, site: SiteKeys | None = None) 
         )
     _check_as_told(unit, wanted, site)
     with store.writing() as connection:
-        query = sa.select(sa.func.max(configs.c.version)).where(configs.c.unit == unit)
-        kept = connection.execute(query).scalar() or 0
-        version = max(kept, _in_use(connection, unit)) + 1
+        version = next_version(connection, unit)
         body = msgspec.json.encode(WantedMessage(1, unit, version, wanted))
         now_ms = time.time_ns() // 1_000_000
         row = {"unit": unit, "version": version, "body": body}
         connection.execute(configs.insert().values(**row, pushed_ms=now_ms))
     return version
-
-
-def _in_use(connection: Connection, unit: str) -> int:
-    """The version that the unit says it uses: a store put back from a backup may know of none so new."""
-    state = connection.execute(sa.select(units.c.state).where(units.c.unit == unit)).scalar()
-    try:
-        return codec.decode(state, State).config or 0 if state else 0
-    except BadPayload:
-        return 0
 
 
 def _check_as_told(unit: str, wanted: Wanted, site: SiteKeys | None) -> None:
@@ -211,8 +199,14 @@ def _check_as_told(unit: str, wanted: Wanted, site: SiteKeys | None) -> None:
 
 
 def newest(store: Store, unit: str) -> WantedMessage | None:
-    """What is wanted of `unit`; None where nothing was pushed yet."""
+    """What is wanted of `unit`; None where nothing was pushed yet. Raises `Fault` for what cannot be read."""
     query = sa.select(configs.c.body).where(configs.c.unit == unit)
     with store.reading() as connection:
         body = connection.execute(query.order_by(configs.c.version.desc())).scalar()
-    return None if body is None else msgspec.json.decode(body, type=WantedMessage)
+    try:
+        return None if body is None else msgspec.json.decode(body, type=WantedMessage)
+    except msgspec.DecodeError as exc:
+        raise Fault(
+            f"库中 {unit} 的最新配置无法读取（{exc}）；请用 config push 重新发布",
+            f"the newest configuration of {unit} in the store cannot be read ({exc}); use `config push` again",
+        ) from exc

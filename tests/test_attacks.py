@@ -16,6 +16,7 @@ says: what the first one keeps out, gateway and unit must withstand there by the
 | an oversize payload, a zip bomb | `test_too_much_at_once` | `fleet/test_broker_check.py` |
 | a forged acknowledgement, a forged `done` | `test_acknowledgements_of_a_bad_broker` | `core/test_signatures.py` |
 | an older, an unsigned config | `test_configurations_of_a_bad_broker` | `test_pair.py`, `core/test_signatures.py` |
+| an unsigned state with a version | `test_a_version_that_nobody_signed` | `gateway/test_config_versions.py` |
 | 108,000 hostile payloads, more than half of them well signed | | `fuzz/` |
 """
 
@@ -43,7 +44,7 @@ from tests.keys import SIGNER, Site
 from tests.siege import WAIT_S, Box, Siege
 from wire import chain, codec, topics
 from wire.batch import decode_batch, encode_batch
-from wire.live import Hello
+from wire.live import Hello, State
 from wire.orders import Ack, ConfigMessage, OrderMessage, PhotoAck, UnitConfig
 
 pytestmark = pytest.mark.timeout(300)
@@ -222,6 +223,15 @@ def test_configurations_of_a_bad_broker(siege):
     assert recorded(siege, "config", version=99, outcome="refused", why="it is not signed")
     badge = siege.other.tap()
     assert recorded(siege, "checkin", badge=badge, place="west")
+
+
+def test_a_version_that_nobody_signed(siege):
+    claim = State(1, "cp-7", True, "9c1b22f0", 1, config=2**53)
+    siege.stranger.say(topics.state("cp-7"), codec.encode(claim))
+    assert wait_for(lambda: siege.online("cp-7"), WAIT_S)
+    assert push(siege.store, "cp-7", Wanted()) == 1
+    version = push(siege.store, "cp-2", Wanted(place="west"))
+    assert recorded(siege, "config", version=version, outcome="applied")
 
 
 def photos(siege, state):

@@ -196,20 +196,27 @@ class Worker:
 
     def _publish_configs(self) -> None:
         try:
-            wanted = self._wanted()
+            for unit, version in self._wanted().items():
+                self._publish_config(unit, version)
         except DBAPIError as exc:
             log.error("%s", fault(self._url, exc))
+
+    def _publish_config(self, unit: str, version: int) -> None:
+        """What is wrong with one unit's is told once, and keeps nothing from the others."""
+        public = unit_key(self._store, unit)
+        if self._published.get(unit) == (version, public):
             return
-        for unit, version in wanted.items():
-            public = unit_key(self._store, unit)
-            if self._published.get(unit) == (version, public):
-                continue
+        try:
             body = self._config(unit, public)
-            if body is None:
-                continue
-            said = [link.publish(topics.config(unit), body, retain=True) for link in self._links]
-            if any(said):
-                self._published[unit] = (version, public)
+        except Fault as exc:
+            log.error("configuration %d of %s: %s", version, unit, exc)
+            self._published[unit] = (version, public)
+            return
+        if body is None:
+            return
+        said = [link.publish(topics.config(unit), body, retain=True) for link in self._links]
+        if any(said):
+            self._published[unit] = (version, public)
 
     def _publish_answers(self, now_ms: int) -> None:
         """Orders, and certificates that were asked for."""
@@ -233,11 +240,7 @@ class Worker:
         message = newest(self._store, unit)
         if message is None or (public is None and message.config.has_cards):
             return None
-        try:
-            told = for_unit(message.config, unit, public or "", self._cards, self._sealed_picc)
-        except Fault as exc:
-            log.error("configuration %d of %s: %s", message.version, unit, exc)
-            return None
+        told = for_unit(message.config, unit, public or "", self._cards, self._sealed_picc)
         topic = topics.config(unit)
         return codec.encode_signed(ConfigMessage(1, unit, message.version, told), topic, self._keys)
 

@@ -13,7 +13,9 @@ import sqlalchemy as sa
 
 from gateway.ingest.intake import Intake, Message
 from gateway.ingest.registry import Registry
+from gateway.roster import Wanted
 from gateway.store import schema
+from gateway.unit_config import newest, push
 from tests.csr import signing_request
 from tests.fuzz.mutate import Mutator, held, resident_kib
 from tests.gateway.conftest import BOOT, NOW_MS, UnitLog
@@ -46,7 +48,8 @@ class Thief:
         request = CertRequest(1, signing_request(self.own.key, "cp-66"))
         fix = LiveFix(27.2, 111.4, 120, 2.1, 8.3, 271.5)
         health = Health(51.2, "0x0", 20_411, 41, parts={"gps": "ok"})
-        state = State(1, "cp-66", True, BOOT, 17, "checkpoint", NOW_MS, fix=fix, health=health)
+        state = State(1, "cp-66", True, BOOT, 17, "checkpoint", NOW_MS, fix=fix, config=2**53)
+        state = msgspec.structs.replace(state, health=health)
         self.messages = {
             topics.hello("cp-66"): hello,
             topics.csr("cp-66"): request,
@@ -196,3 +199,6 @@ def test_nothing_ends_it_nothing_fills_it_and_good_ones_go_on(store, tmp_path):
     assert grown[0] < GROWN_OBJECTS, grown
     assert grown[1] < GROWN_KIB, grown
     assert gateway.count("quarantine") <= 200
+    for unit in ("cp-01", "cp-66"):
+        version = push(store, unit, Wanted())
+        assert newest(store, unit).version == version

@@ -14,7 +14,7 @@ from gateway.ingest.intake import Message
 from gateway.ingest.registry import keep
 from gateway.ingest.worker import Worker
 from gateway.roster import Wanted
-from gateway.store.schema import records
+from gateway.store.schema import configs, records
 from gateway.unit_config import push
 from tests.notified import WATCH_S, Heard
 from wire import codec, topics
@@ -152,6 +152,21 @@ def test_a_configuration_that_no_broker_took_is_said_later(worked, store, monkey
     one.links[0].up = True
     one.run(turns=2)
     assert len(one.said(topics.config("cp-01"))) == 1
+
+
+def test_a_configuration_that_cannot_be_used_is_told_once_and_the_others_go_out(
+    worked, store, monkeypatch, caplog
+):
+    with store.changing() as connection:
+        bad = {"unit": "a", "version": 2**53 + 1, "body": b'{"v":1}', "pushed_ms": 0}
+        connection.execute(configs.insert().values(**bad))
+    push(store, "cp-01", Wanted())
+    monkeypatch.setattr(worker_module, "CONFIG_EVERY_MS", 0)
+    one = worked()
+    one.run(turns=3)
+    assert len(one.said(topics.config("cp-01"))) == 1
+    assert one.said(topics.config("a")) == []
+    assert caplog.text.count("the newest configuration of a in the store cannot be read") == 1
 
 
 def test_a_unit_that_floods_is_an_alarm_and_a_database_that_fails_meanwhile_no_harm(
