@@ -38,6 +38,9 @@ RESEND_MS = 4_000
 RESEND_MAX_MS = 60_000
 HELLO_EVERY_MS = 300_000
 HELLO_RETRY_MS = 1_500
+ANSWERS_MS = 2_000
+"""The gateway answers a greeting for all branches of a log that it knows; within this they are all here."""
+
 RETURN_JITTER_MS = 1_000
 """After the gateway came back its units greet it spread over this time."""
 
@@ -74,7 +77,8 @@ class _Flow:
 
     `known`: the gateway has answered for it since the last greeting. `asked`: what it has of our
     branch was asked by a greeting, and not answered yet. `beyond`: it has more of it than the unit,
-    and a new log was asked for.
+    and a new log was asked for. `strange_ms`: since then only another branch is known there, and of ours nothing
+    of what was acknowledged; 0: from the next look on.
     """
 
     def __init__(self, head: Head, known: bool) -> None:
@@ -88,6 +92,7 @@ class _Flow:
         self.known = known
         self.asked = not known
         self.beyond = False
+        self.strange_ms: int | None = None
         self.asking: int | None = None
         self.in_flight: deque[_InFlight] = deque()
         self.tries = 0
@@ -231,7 +236,7 @@ class Delivery:
         self._hello_tries = 0
         for flow in self._flows.values():
             flow.known = False
-            flow.asked = True
+            flow.asked, flow.strange_ms = True, None
             flow.rewind()
 
     def hello_due(self, up_ms: int) -> bool:
@@ -298,7 +303,7 @@ class Delivery:
         """The gateway has all below `ack.next`, if the chain's value there is ours.
 
         Where it is not ours, the gateway knows another branch, and ours must go out to become
-        known to it. An answer about a row that is no longer kept can only lower what it has. `fresh`: it was
+        known to it: all of it, where it seemed to be known already. An answer about a row that is no longer kept can only lower what it has. `fresh`: it was
         said after the latest greeting; else it may be an old one that somebody held back.
         """
         flow = self._flows.get((stream, ack.log[:16]))
@@ -311,6 +316,8 @@ class Delivery:
         if h is None and ack.next > max(flow.oldest, flow.next):
             return []
         if h is not None and h.hex() != ack.h:
+            if fresh and flow.asked and ack.next <= flow.next and flow.strange_ms is None:
+                flow.strange_ms = 0
             return []
         return self._move(flow, ack, fresh)
 
@@ -328,7 +335,7 @@ class Delivery:
         same_store, asked = flow.store == ack.store, flow.asked
         if not fresh and (not same_store or ack.next < flow.next):
             return []
-        flow.asked = False
+        flow.asked, flow.strange_ms = False, None
         if same_store and not asked and ack.next < flow.next:
             return []
         moved = ack.next != flow.next or not same_store
@@ -363,6 +370,7 @@ class Delivery:
         if not (self._up and self.gateway_here):
             return []
         for flow in self._flows.values():
+            self._send_all_if_strange(flow, up_ms)
             self._resend_if_late(flow, up_ms)
         for stream in STREAMS:
             for flow in self._flows.values():
@@ -380,6 +388,15 @@ class Delivery:
                 flow.stream, flow.log, flow.sent, MAX_COUNT, MAX_BATCH_BYTES, room, flow.asking
             )
         ]
+
+    def _send_all_if_strange(self, flow: _Flow, up_ms: int) -> None:
+        """The gateway was put back from a copy of before it knew our branch, which now joins nothing there."""
+        if flow.strange_ms is None:
+            return
+        flow.strange_ms = flow.strange_ms or up_ms
+        if up_ms - flow.strange_ms >= ANSWERS_MS:
+            flow.strange_ms, flow.next = None, min(flow.next, flow.oldest)
+            flow.rewind()
 
     def _resend_if_late(self, flow: _Flow, up_ms: int) -> None:
         if not flow.in_flight:

@@ -277,7 +277,11 @@ class Book:
         return count
 
     def island(self, key: Key) -> Any:
-        """The waiting batch that could be next, as a row; None if there is none."""
+        """The waiting batch that could be next, as a row; None if there is none.
+
+        Batches wait under their log's own name: of which branch they are, their place will tell.
+        """
+        key = trunk(key)
         if key not in self._islands():
             return None
         first = self.connection.execute(

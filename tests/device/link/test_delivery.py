@@ -6,6 +6,7 @@ import pytest
 
 from device.core.effects import Acknowledge, BeginLog
 from device.link.delivery import (
+    ANSWERS_MS,
     HELLO_EVERY_MS,
     HELLO_RETRY_MS,
     LEAST_ROOM_BYTES,
@@ -453,6 +454,27 @@ class TestStores:
         assert connected.ack(3, store="store-2") == [Acknowledge("event", EVENT, 3, "store-2")]
         assert connected.delivery.queue()["event"] == 2
         assert connected.send(0) == [(EVENT, 3, 3), (EVENT, 4, 4)]
+
+    def test_a_restored_store_that_knows_another_branch_alone_gets_all_of_ours(self, connected):
+        connected.grow(records=4)
+        connected.send(0)
+        connected.ack(5)
+        connected.delivery.connected(10_000)
+        connected.online()
+        assert connected.ack(3, store="store-2", h="ab" * 32) == []
+        assert connected.send(10_000) == []
+        assert connected.send(10_000 + ANSWERS_MS) == [(EVENT, n, n) for n in range(1, 5)]
+        assert connected.ack(5, store="store-2") == [Acknowledge("event", EVENT, 5, "store-2")]
+
+    def test_a_store_that_knows_ours_too_gets_nothing_twice(self, connected):
+        connected.grow(records=4)
+        connected.send(0)
+        connected.ack(5)
+        connected.delivery.connected(10_000)
+        connected.online()
+        assert connected.ack(3, h="ab" * 32) == []
+        assert connected.ack(5) == []
+        assert connected.send(10_000) == connected.send(10_000 + 2 * ANSWERS_MS) == []
 
     def test_a_new_store_that_has_all_is_noted(self, connected):
         connected.grow()

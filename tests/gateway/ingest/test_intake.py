@@ -282,6 +282,16 @@ def test_a_branch_of_a_branch_begins_where_the_trunk_never_was(any_bench, unit_l
     assert any_bench.table("islands") == []
 
 
+def test_what_waited_for_its_branch_is_joined_to_it(any_bench, unit_log):
+    true = unit_log().grow(4)
+    clone = true.branch(2).grow(8, place="elsewhere")
+    assert any_bench.acked(true.message(), clone.message(9)) == {LOG: 5}
+    branch = f"{LOG}~{clone.hs[3].hex()[:8]}"
+    assert any_bench.acked(clone.message(3, 8)) == {branch: 11}
+    assert any_bench.kept(log=branch) == clone.raws[2:]
+    assert any_bench.table("islands") == []
+
+
 def test_what_only_a_branchs_unit_had_is_missed_there(any_bench, unit_log, hello):
     true = unit_log().grow(4)
     clone = true.branch(2).grow(8, place="elsewhere")
