@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.config import GatewayConfig, load
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
 from gateway.fleet.folder import KeyFolder
+from gateway.fleet.roll import check_clock
 from gateway.fleet.site_keys import check_hosts, make_site
 from gateway.store.open import open_store
 from wire.words import Fault
@@ -150,6 +151,7 @@ def lay_out(folder: Path, hosts: Sequence[str] = (), port: int = UNITS_PORT) -> 
     `hosts`: by which names or addresses units reach its broker. `port`: of the units; of the two above it
     units get certificates at the first, and the gateway uses the second.
     """
+    check_clock(now_ms())
     paths = [folder / name for name in (*FILES, "store.db", "keys", "broker")]
     check_hosts(hosts)
     if not 1 <= port <= MAX_PORT - 2:

@@ -71,8 +71,9 @@ class AnyBroker:
 
     kind = "mosquitto"
 
-    def __init__(self, command: list[str], port: int, log: Path) -> None:
-        self.port = port
+    def __init__(self, command: list[str], port: int, log: Path, last: int | None = None) -> None:
+        """`last`: the port that it opens after all others."""
+        self.port, self._last = port, last or port
         self._command, self._log = command, log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -88,7 +89,7 @@ class AnyBroker:
         until_s = time.monotonic() + READY_S
         while time.monotonic() < until_s and self._process.poll() is None:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                if probe.connect_ex(("127.0.0.1", self._last)) == 0:
                     return self
             time.sleep(0.02)
         raise RuntimeError(f"the broker does not listen on port {self.port}; see {self._log}")
@@ -142,4 +143,5 @@ class SiteBroker(AnyBroker):
             store.close()
         self.log = folder.path / "broker.log"
         command = [mosquitto, "-c", str(folder.conf)]
-        super().__init__(command, config.mosquitto.units_port, self.log)
+        ports = config.mosquitto
+        super().__init__(command, ports.units_port, self.log, last=ports.gateway_port)

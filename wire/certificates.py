@@ -26,6 +26,7 @@ USAGES: dict[Purpose, x509.ObjectIdentifier] = {
     "sign": ExtendedKeyUsageOID.CODE_SIGNING,
 }
 MAX_DER_BYTES = 2048
+LAST_MS = 90 * 86_400_000
 UNREADABLE = (
     ValueError,
     TypeError,
@@ -66,6 +67,15 @@ class Certificate(Struct, frozen=True):
     def text(self) -> str:
         """As messages carry it: DER in base64."""
         return b64encode(self.der).decode("ascii")
+
+
+def is_ageing(serial: int, to_ms: int, now_ms: int) -> bool:
+    """Whether two thirds of its time are over, counted from its issue, which its number tells; it begins in 2000.
+
+    Where a clock ran ahead when it was made, so that its number lies beyond its end: 90 days before that.
+    """
+    span_ms = to_ms - (serial >> 64)
+    return to_ms - now_ms <= (span_ms // 3 if span_ms > 0 else LAST_MS)
 
 
 class Authority:

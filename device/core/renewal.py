@@ -12,7 +12,7 @@ from device.core.timekeeper import Timekeeper
 from device.link.delivery import Delivery
 from wire import codec, topics
 from wire.batch import BadPayload
-from wire.certificates import Certificate
+from wire.certificates import Certificate, is_ageing
 from wire.orders import CertGrant, CertRequest
 
 AGAIN_MS = 6 * 3_600_000
@@ -55,7 +55,7 @@ class Renewal(Desk):
             return []
         if self._asked_ms is not None and now.up_ms - self._asked_ms < AGAIN_MS:
             return []
-        if not _ageing(held, self._timekeeper.utc_ms(now)):
+        if not is_ageing(held.serial, held.to_ms, self._timekeeper.utc_ms(now)):
             return []
         self._asked_ms = now.up_ms
         return [AskForPapers()]
@@ -100,9 +100,3 @@ class Renewal(Desk):
     def _failed(self, why: str) -> list[Effect]:
         self._picture.alarm(ALARM, f"certificate not renewed: {why}")
         return []
-
-
-def _ageing(held: Certificate, utc_ms: int) -> bool:
-    """Counted from its issue, which its serial number tells; the certificate itself begins in 2000."""
-    issued_ms = held.serial >> 64
-    return utc_ms >= issued_ms + (held.to_ms - issued_ms) * 2 // 3

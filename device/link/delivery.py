@@ -303,8 +303,9 @@ class Delivery:
         """The gateway has all below `ack.next`, if the chain's value there is ours.
 
         Where it is not ours, the gateway knows another branch, and ours must go out to become
-        known to it: all of it, where it seemed to be known already. An answer about a row that is no longer kept can only lower what it has. `fresh`: it was
-        said after the latest greeting; else it may be an old one that somebody held back.
+        known to it: all of it, where it seemed to be known already. An answer about a row that is no
+        longer kept can only lower what it has. `fresh`: it was said after the latest greeting; else it
+        may be an old one that somebody held back.
         """
         flow = self._flows.get((stream, ack.log[:16]))
         if flow is None:

@@ -20,7 +20,7 @@ from gateway.fleet.broker_files import MAX_PACKET_BYTES
 from gateway.fleet.broker_folder import now_ms
 from gateway.fleet.certificates import Issuer, certify, new_issuer
 from gateway.fleet.folder import KeyFolder, tls_context
-from gateway.fleet.roll import enter, strike_out_one
+from gateway.fleet.roll import Asked, issue, strike_out_one
 from gateway.fleet.visitor import ANSWER_S, TurnedAway, Visitor
 from gateway.store.open import Store
 from wire import topics
@@ -220,11 +220,13 @@ def _papers(made: Path, folder: KeyFolder, store: Store) -> _Papers:
 
     def shown(issuer: Issuer, name: str, days: int) -> ssl.SSLContext:
         at_ms, key = now_ms(), Ed25519PrivateKey.generate()
-        certificate = certify(issuer, name, key.public_key(), "log-in", at_ms, days)
+        asked = Asked(name, key.public_key(), "log-in", days)
         if issuer is own:
             with store.changing() as connection:
-                enter(connection, certificate, at_ms)
+                certificate = issue(connection, own, asked, at_ms)
                 strike_out_one(connection, certificate, "broker check", at_ms)
+        else:
+            certificate = certify(issuer, name, asked.public, asked.purpose, at_ms, days)
         papers = KeyFolder(made)
         papers.put_key("shown", key)
         papers.put_certificate("shown", certificate)

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.config import GatewayConfig
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
-from gateway.fleet.certificates import BadRequest, certify, common_name, read_request
+from gateway.fleet.certificates import BadRequest, common_name, read_request
 from gateway.fleet.codes import give_code
 from gateway.fleet.folder import PUBLIC, KeyFolder, replace_file
 from gateway.fleet.revocation import end_session, publish_list
-from gateway.fleet.roll import enter, entries, strike_out, strike_out_one
+from gateway.fleet.roll import Asked, entries, is_known, issue, strike_out, strike_out_one
 from gateway.fleet.site_keys import OWN, check_hosts, renew
 from gateway.show import utc
 from gateway.store.open import Store
@@ -94,10 +94,15 @@ def ca_issue(args: argparse.Namespace) -> int:
     with opened(args) as (config, store):
         issuer = key_folder(config).issuer()
         unit, public = _asked(args, store)
-        at_ms, days = now_ms(), config.authority.unit_days
-        made = certify(issuer, unit, public, "log-in", at_ms, days)
-        with store.changing() as connection:
-            enter(connection, made, at_ms)
+        asked = Asked(unit, public, "log-in", config.authority.unit_days)
+        try:
+            with store.changing() as connection:
+                made = issue(connection, issuer, asked, now_ms())
+        except BadRequest as exc:
+            raise Fault(
+                f"不能为 {unit} 签发：{exc}；请在单元上运行 xunkong device enrol --csr 重新生成",
+                f"no certificate for {unit}: {exc}; make a new one on the unit by xunkong device enrol --csr",
+            ) from exc
     pem = made.public_bytes(Encoding.PEM)
     if args.out is None and not args.json:
         return print_line(pem.decode("ascii").rstrip())
@@ -186,10 +191,19 @@ def ca_revoke(args: argparse.Namespace) -> int:
     with opened(args) as (config, store):
         folder = key_folder(config)
         with store.changing() as connection:
+            known = is_known(connection, args.unit)
             count = strike_out(connection, args.unit, args.why, now_ms())
         publish_list(folder, store)
-        told = BrokerFolder(config).reload()
+        broker = BrokerFolder(config)
+        broker.keep_passwords(store, now_ms())
+        told = broker.reload()
         _end_sessions(config, folder, args.unit)
+    if not known:
+        raise Fault(
+            f"不认识单元 {args.unit}：请核对名称；若确有此单元，它此后出示的旧证书一律作废",
+            f"no unit {args.unit} is known: check the name; should there be one all the same, any "
+            "certificate made for it so far is out when it shows itself",
+        )
     row = {"unit": args.unit, "revoked": count, "broker": _told(told), "session": "ended"}
     return print_rows(args, [row])
 

@@ -68,12 +68,16 @@ def certify(
     now_ms: int,
     days: int,
     hosts: Iterable[str] = (),
+    after: int = 0,
 ) -> x509.Certificate:
-    """A certificate for `public`, good for `days` from `now_ms` on; `hosts`: names or addresses it serves at."""
+    """A certificate for `public`, good for `days` from `now_ms` on; `hosts`: names or addresses it serves at.
+
+    `after`: the highest serial number so far; the clock may have run ahead when that was given.
+    """
     key = issuer.certificate.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
     builder = (
-        _begun(_subject(name), issuer.certificate.subject, public, now_ms, days)
+        _begun(_subject(name), issuer.certificate.subject, public, now_ms, days, after)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([USAGES[purpose]]), critical=False)
@@ -142,15 +146,20 @@ def issued_ms(serial: int) -> int:
     return serial >> 64
 
 
+def end_ms(certificate: x509.Certificate) -> int:
+    """When it ends (UTC)."""
+    return int(certificate.not_valid_after_utc.timestamp() * 1000)
+
+
 def _begun(
-    subject: x509.Name, issuer: x509.Name, public: Public, now_ms: int, days: int
+    subject: x509.Name, issuer: x509.Name, public: Public, now_ms: int, days: int, after: int = 0
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public)
-        .serial_number(now_ms << 64 | secrets.randbits(64))
+        .serial_number(max(now_ms, issued_ms(after) + 1) << 64 | secrets.randbits(64))
         .not_valid_before(BEGIN)
         .not_valid_after(_utc(now_ms + days * DAY_MS))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)

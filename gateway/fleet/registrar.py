@@ -11,9 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection
 
-from gateway.fleet.certificates import BadRequest, Issuer, certify, read_request
+from gateway.fleet.certificates import BadRequest, Issuer, read_request
 from gateway.fleet.codes import redeem
-from gateway.fleet.roll import enter
+from gateway.fleet.roll import Asked, issue
 from gateway.store.open import Store
 from gateway.store.schema import certificates, requests
 from wire import codec, topics
@@ -85,9 +85,8 @@ class Registrar:
         why = self._why_not(connection, one.unit, asked, now_ms)
         if why is not None:
             raise BadRequest(why)
-        made = certify(self._issuer, one.unit, public, "log-in", now_ms, self._days)
-        enter(connection, made, now_ms)
-        return made
+        made = Asked(one.unit, public, "log-in", self._days)
+        return issue(connection, self._issuer, made, now_ms)
 
     def _check_count(self, connection: Connection, unit: str, now_ms: int) -> None:
         made = sa.select(sa.func.count()).where(

@@ -1,7 +1,7 @@
 """The roll: which certificates the site has made or seen, and which of them are out."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -10,11 +10,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection
 
-from gateway.fleet.certificates import Revoked, common_name, issued_ms
+from gateway.fleet.certificates import (
+    BadRequest,
+    Issuer,
+    Public,
+    Revoked,
+    certify,
+    common_name,
+    end_ms,
+    issued_ms,
+)
 from gateway.store.open import Store
-from gateway.store.schema import certificates
+from gateway.store.schema import certificates, codes, strikes, units
+from gateway.store.upsert import upsert
 from wire.certificates import USAGES, Purpose
 from wire.keys import kid_of
+from wire.words import Fault
+
+EARLIEST_MS = 1_735_689_600_000
+"""2025: no clock that is right is behind it."""
 
 PURPOSES: Mapping[x509.ObjectIdentifier, Purpose] = {oid: what for what, oid in USAGES.items()}
 
@@ -30,6 +44,62 @@ class Entry(NamedTuple):
     to_ms: int
     revoked_ms: int | None
     why: str | None
+
+
+class Asked(NamedTuple):
+    """What a certificate is to say; `hosts`: names or addresses at which its bearer serves."""
+
+    name: str
+    public: Public
+    purpose: Purpose
+    days: int
+    hosts: Sequence[str] = ()
+
+
+def issue(connection: Connection, issuer: Issuer, asked: Asked, now_ms: int) -> x509.Certificate:
+    """Makes a certificate and takes it into the roll; its number is above all that were given.
+
+    Raises `BadRequest` for a key that was revoked, and `Fault` where the clock cannot be right.
+    """
+    check_clock(now_ms)
+    _check_key(connection, asked.public)
+    made = certify(
+        issuer, asked.name, asked.public, asked.purpose, now_ms, asked.days, asked.hosts,
+        after=_newest(connection),
+    )  # fmt: skip
+    enter(connection, made, now_ms)
+    return made
+
+
+def check_clock(now_ms: int) -> None:
+    """Raises `Fault` where the clock is of before this software."""
+    if now_ms < EARLIEST_MS:
+        raise Fault(
+            f"本机时钟为 {_day(now_ms)}，显然不对；请先校准时钟",
+            f"this machine's clock says {_day(now_ms)}, which cannot be; set it right first",
+        )
+
+
+def _day(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+
+
+def _check_key(connection: Connection, public: Public) -> None:
+    if not isinstance(public, Ed25519PublicKey):
+        return
+    kid = kid_of(public.public_bytes_raw())
+    out = sa.select(certificates.c.serial).where(
+        certificates.c.kid == kid, certificates.c.revoked_ms.is_not(None)
+    )
+    if connection.execute(out).first() is not None:
+        raise BadRequest(f"its key {kid} was revoked; a new one is needed")
+
+
+def _newest(connection: Connection) -> int:
+    """The highest number that was given, or put out."""
+    columns = (certificates.c.serial, strikes.c.serial)
+    found = [connection.execute(sa.select(sa.func.max(c))).scalar() for c in columns]
+    return max(int(serial, 16) for serial in [*found, "0"] if serial)
 
 
 def enter(connection: Connection, certificate: x509.Certificate, now_ms: int) -> None:
@@ -65,7 +135,7 @@ def _entry(row: sa.Row[Any]) -> Entry:
         serial=row.serial,
         kid=row.kid,
         issued_ms=issued_ms(found.serial_number),
-        to_ms=_ms(found.not_valid_after_utc),
+        to_ms=end_ms(found),
         revoked_ms=row.revoked_ms,
         why=row.why,
     )
@@ -89,11 +159,46 @@ def strike_out_one(
 
 
 def strike_out(connection: Connection, unit: str, why: str, now_ms: int) -> int:
-    """Revokes every certificate of `unit` that still counts; how many."""
+    """Revokes every certificate of `unit` that was made so far, and its codes.
+
+    Returns how many are known that counted until now. One that is not known, since the store was put back
+    from an old copy, is out as soon as it shows itself.
+    """
+    at_ms = max(now_ms, issued_ms(_newest(connection)))
+    last = (at_ms + 1 << 64) - 1
+    row = {"unit": unit, "serial": f"{last:032x}", "at_ms": now_ms, "why": why}
+    upsert(connection, strikes, ["unit"], [row])
+    connection.execute(
+        codes.update()
+        .where(codes.c.unit == unit, codes.c.expires_ms > now_ms)
+        .values(expires_ms=now_ms)
+    )
     wanted = certificates.update().where(
         certificates.c.unit == unit, certificates.c.revoked_ms.is_(None)
     )
     return connection.execute(wanted.values(revoked_ms=now_ms, why=why)).rowcount
+
+
+def is_known(connection: Connection, unit: str) -> bool:
+    """Whether the unit has a certificate here, or was heard of."""
+    columns = (certificates.c.unit, units.c.unit)
+    found = (sa.select(column).where(column == unit).limit(1) for column in columns)
+    return any(connection.execute(query).first() for query in found)
+
+
+def unlisted(connection: Connection, crl: x509.CertificateRevocationList | None) -> set[str]:
+    """The units with a certificate that is out and not on the list."""
+    listed = {f"{one.serial_number:032x}" for one in crl or ()}
+    query = sa.select(certificates.c.serial, certificates.c.unit)
+    out = connection.execute(query.where(certificates.c.revoked_ms.is_not(None)))
+    return {row.unit for row in out if row.serial not in listed}
+
+
+def count_out(connection: Connection) -> int:
+    """How many certificates are out."""
+    query = sa.select(sa.func.count()).where(certificates.c.revoked_ms.is_not(None))
+    found: int = connection.execute(query).scalar_one()
+    return found
 
 
 def struck_out(connection: Connection) -> list[Revoked]:

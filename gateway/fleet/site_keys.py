@@ -9,18 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
-from gateway.fleet.certificates import (
-    LOCAL,
-    Issuer,
-    certify,
-    issued_ms,
-    new_issuer,
-    revocation_list,
-)
+from gateway.fleet.certificates import LOCAL, Issuer, end_ms, new_issuer, revocation_list
 from gateway.fleet.folder import KeyFolder, Private
-from gateway.fleet.roll import enter
+from gateway.fleet.roll import Asked, issue
 from gateway.store.open import Store
-from wire.certificates import Purpose
+from wire.certificates import Purpose, is_ageing
 from wire.topics import GATEWAY
 from wire.words import Fault
 
@@ -82,9 +75,9 @@ def _make(
     key = key or own.new_key()
     served = [*hosts, *LOCAL] if own.purpose == "serve" else []
     subject = BROKER if served else GATEWAY
-    made = certify(issuer, subject, key.public_key(), own.purpose, now_ms, days, served)
     with store.changing() as connection:
-        enter(connection, made, now_ms)
+        asked = Asked(subject, key.public_key(), own.purpose, days, served)
+        made = issue(connection, issuer, asked, now_ms)
     if fresh:
         folder.put_key(name, key)
     folder.put_certificate(name, made)
@@ -117,11 +110,5 @@ def _hosts(held: x509.Certificate) -> list[str]:
 
 def ageing(folder: KeyFolder, now_ms: int) -> list[str]:
     """Which of the site's own certificates have two thirds of their time behind them."""
-    return [name for name in OWN if is_ageing(folder.certificate(name), now_ms)]
-
-
-def is_ageing(held: x509.Certificate, now_ms: int) -> bool:
-    """Whether two thirds of the time from its issue (not from 2000) to its end have passed."""
-    begun = issued_ms(held.serial_number)
-    end = int(held.not_valid_after_utc.timestamp() * 1000)
-    return now_ms >= begun + (end - begun) * 2 // 3
+    held = ((name, folder.certificate(name)) for name in OWN)
+    return [name for name, one in held if is_ageing(one.serial_number, end_ms(one), now_ms)]

@@ -14,13 +14,14 @@ from gateway.config import GatewayConfig
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
 from gateway.fleet.folder import KeyFolder
 from gateway.fleet.registrar import Registrar
-from gateway.fleet.revocation import publish_list
+from gateway.fleet.revocation import end_session, publish_list
+from gateway.fleet.roll import check_clock, count_out, unlisted
 from gateway.fleet.site_keys import ageing, renew
 from gateway.store.open import Store, fault
 from wire.service import Service
 from wire.words import Fault, Words
 
-LOOK_S = 0.3
+LOOK_S, AGAIN_S = 0.3, 3.0
 CHORES_MS = 60_000
 
 log = logging.getLogger("xunkong.authority")
@@ -43,6 +44,8 @@ class AuthorityWorker:
         self._registrar = Registrar(store, self._folder.issuer(), section.unit_days)
         self._service = service or Service({})
         self._chores_ms = 0
+        self._out = -1
+        self._to_end: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. A database that fails is tried again."""
@@ -51,16 +54,21 @@ class AuthorityWorker:
         self._service.ready(Words("可签发证书", "signs what units ask for"))
         while not stop.is_set():
             self._service.alive()
+            wait_s = LOOK_S
             try:
                 self.look()
-            except DBAPIError as exc:
-                log.error("%s; tried again", fault(self._config.store.url, exc))
-            stop.wait(LOOK_S)
+            except (DBAPIError, Fault) as exc:
+                url, wait_s = self._config.store.url, AGAIN_S
+                why = fault(url, exc) if isinstance(exc, DBAPIError) else exc
+                log.error("%s; tried again", why)
+            stop.wait(wait_s)
         self._service.stopping()
 
     def look(self) -> None:
-        """What is due now."""
+        """What is due now; nothing while the clock cannot be right."""
         at_ms = self._clock()
+        check_clock(at_ms)
+        self._list_late()
         self._registrar.serve(at_ms)
         if self._broker.keep_passwords(self._store, at_ms):
             self._reload()
@@ -68,6 +76,22 @@ class AuthorityWorker:
             self._chores_ms = at_ms
             self._renew_own(at_ms)
             self._registrar.tidy(at_ms)
+
+    def _list_late(self) -> None:
+        """A unit that was put out before its certificate was known here goes on the list once it is."""
+        with self._store.reading() as connection:
+            out = count_out(connection)
+            late = set() if out == self._out else unlisted(connection, self._folder.revocations())
+        if late:
+            publish_list(self._folder, self._store)
+            self._reload()
+        self._out = out
+        self._to_end |= late - {""}
+        for unit in sorted(self._to_end):
+            for broker in self._config.broker:
+                end_session(broker, self._folder.login, unit)
+            self._to_end.remove(unit)
+            log.warning("%s was revoked: on the list now, and its session is ended", unit)
 
     def _renew_own(self, at_ms: int) -> None:
         due = ageing(self._folder, at_ms)

@@ -7,7 +7,7 @@ that was put back from an old copy learns it anew. Kept for ever: old batches st
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gateway.store.schema import certificates
+from gateway.store.schema import certificates, strikes
 from wire.certificates import Authority, BadCertificate, Certificate
 from wire.keys import holds
 
@@ -41,7 +41,8 @@ class Registry:
             return f"its certificate is made for {shown.name}"
         held = self._known.get(shown.kid)
         if held is None or held.serial < shown.serial:
-            keep(self._connection, shown, now_ms)
+            if keep(self._connection, shown, now_ms):
+                self._revoked |= {serial_text(shown.serial)}
             self._known[shown.kid] = shown
         return None
 
@@ -72,20 +73,32 @@ class Registry:
         return None
 
 
-def keep(connection: Connection, certificate: Certificate, now_ms: int) -> None:
-    """Keeps a certificate that was seen; one that is known already stays as it is, revoked or not."""
+def keep(connection: Connection, certificate: Certificate, now_ms: int) -> bool:
+    """Keeps a certificate that was seen; one that is known already stays as it is, revoked or not.
+
+    Returns whether it is out by what was said of its unit, before it was seen.
+    """
     serial = serial_text(certificate.serial)
     held = connection.execute(
         sa.select(certificates.c.der.is_not(None)).where(certificates.c.serial == serial)
     ).scalar()
     row = {"kid": certificate.kid, "unit": certificate.name, "der": certificate.der}
     if held is None:
-        insert = certificates.insert().values(serial=serial, first_ms=now_ms, **row)
+        out = _struck(connection, certificate.name, serial)
+        insert = certificates.insert().values(serial=serial, first_ms=now_ms, **row, **out)
         connection.execute(insert)
-    elif not held:
+        return bool(out)
+    if not held:
         connection.execute(
             certificates.update().where(certificates.c.serial == serial).values(**row)
         )
+    return False
+
+
+def _struck(connection: Connection, unit: str, serial: str) -> dict[str, object]:
+    query = sa.select(strikes).where(strikes.c.unit == unit, strikes.c.serial >= serial)
+    row = connection.execute(query).first()
+    return {"revoked_ms": row.at_ms, "why": row.why} if row else {}
 
 
 def serial_text(serial: int) -> str:

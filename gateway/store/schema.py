@@ -319,6 +319,16 @@ certificates = Table(
 from the authority's list alone, after the store was put back from an old copy.
 """
 
+strikes = Table(
+    "strikes",
+    metadata,
+    Column("unit", String(32), primary_key=True),
+    Column("serial", String(32), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+)
+"""Units that were put out, the latest time of each: every certificate up to `serial` is out, seen yet or not."""
+
 requests = Table(
     "requests",
     metadata,

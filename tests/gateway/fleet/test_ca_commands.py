@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -12,6 +13,7 @@ import xunkong
 from gateway.fleet.roll import entries
 from gateway.fleet.site_keys import OWN
 from gateway.fleet.visitor import TurnedAway
+from gateway.store.schema import strikes
 from tests.csr import signing_request
 from wire.certificates import Authority
 
@@ -127,6 +129,29 @@ def test_revoke_puts_a_unit_out_at_once(xk, site, site_store, broker):
         assert unit.gone.wait(10)
     with pytest.raises(TurnedAway), site.visit("cp-01", tls):
         pass
+
+
+def test_revoking_ends_codes_that_were_given_before(xk, site, site_store, broker):
+    site.unit(site_store, "cp-01")
+    assert xk("ca", "code", "--unit", "cp-01")[0] == 0
+    assert xk("ca", "revoke", "--unit", "cp-01", "--why", "stolen")[0] == 0
+    assert (site.folder / "broker" / "passwords").read_text() == ""
+
+
+def test_a_unit_that_nobody_knows_is_put_out_and_said_to_be_unknown(xk, site_store, broker):
+    code, out, err = xk("ca", "revoke", "--unit", "cp-99", "--why", "stolen")
+    assert (code, out) == (2, "")
+    assert "no unit cp-99 is known: check the name" in err
+    with site_store.reading() as connection:
+        assert connection.execute(sa.select(strikes.c.unit)).scalars().all() == ["cp-99"]
+
+
+def test_a_revoked_key_gets_no_certificate(xk, site, site_store, csr, broker):
+    assert xk("ca", "issue", "--csr", csr)[0] == 0
+    assert xk("ca", "revoke", "--unit", "cp-01", "--why", "stolen")[0] == 0
+    code, _, err = xk("ca", "issue", "--csr", csr)
+    assert code == 2
+    assert re.search(r"no certificate for cp-01: its key \w+ was revoked", err)
 
 
 def test_revoked_is_revoked_though_the_broker_is_away(xk, site, site_store):

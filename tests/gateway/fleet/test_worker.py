@@ -4,17 +4,22 @@ import threading
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.exc import OperationalError
 
 from gateway.fleet.broker_folder import now_ms
+from gateway.fleet.certificates import issued_ms
 from gateway.fleet.codes import give_code
-from gateway.fleet.roll import entries
-from gateway.fleet.site_keys import OWN, ageing, is_ageing
+from gateway.fleet.roll import entries, strike_out
+from gateway.fleet.site_keys import OWN, ageing, renew
+from gateway.fleet.visitor import TurnedAway
 from gateway.fleet.worker import AuthorityWorker
-from gateway.store.schema import requests
+from gateway.ingest.registry import keep
+from gateway.store.schema import certificates, requests
 from tests.csr import signing_request
 from tests.notified import Heard
 from wire import codec
+from wire.certificates import Authority
 from wire.codes import meant, proof, proof_key
 from wire.orders import CertRequest
 from wire.service import Service
@@ -73,10 +78,45 @@ def test_the_site_s_own_certificates_are_renewed_before_they_end(site, site_stor
     assert ageing(site.keys, at_ms) == []
 
 
-def test_age_counts_from_the_issue_and_not_from_2000(site):
-    held = site.keys.certificate("gateway")
-    assert not is_ageing(held, now_ms())
-    assert is_ageing(held, now_ms() + 490 * DAY_MS)
+def test_a_clock_that_ran_ahead_locks_nothing(site, site_store):
+    ahead = now_ms() + 14 * 365 * DAY_MS
+    AuthorityWorker(site.config, site_store, lambda: ahead).run(Once(2))
+    held = {name: site.keys.certificate(name) for name in OWN}
+    assert all(issued_ms(one.serial_number) >= ahead for one in held.values())
+    assert ageing(site.keys, now_ms()) == []
+    for name, one in held.items():
+        made = renew(site.keys, site_store, name, 730, now_ms())
+        assert made.serial_number > one.serial_number
+    assert ageing(site.keys, now_ms()) == []
+    assert ageing(site.keys, now_ms() + 641 * DAY_MS) == list(OWN)
+
+
+def test_with_a_clock_that_cannot_be_right_nothing_is_made(site, site_store, caplog):
+    request_by_code(site_store)
+    AuthorityWorker(site.config, site_store, lambda: 10 * 365 * DAY_MS).run(Once(2))
+    assert "this machine's clock says 1979" in caplog.text
+    assert list(entries(site_store, "cp-01")) == []
+
+
+def test_a_unit_put_out_before_its_certificate_was_known_is_listed_once_it_is(
+    site, site_store, broker
+):
+    tls, _, certificate = site.unit(site_store, "cp-01")
+    with site_store.changing() as connection:
+        connection.execute(certificates.delete().where(certificates.c.unit == "cp-01"))
+        assert strike_out(connection, "cp-01", "stolen", now_ms()) == 0
+    worker = AuthorityWorker(site.config, site_store)
+    worker.look()
+    with site.visit("cp-01", tls) as unit:
+        with site_store.changing() as connection:
+            shown = Authority((site.keys.path / "ca.crt").read_bytes()).read(
+                certificate.public_bytes(Encoding.DER), "log-in"
+            )
+            assert keep(connection, shown, now_ms())
+        worker.look()
+        assert unit.gone.wait(10)
+    with pytest.raises(TurnedAway), site.visit("cp-01", tls):
+        pass
 
 
 def test_a_store_that_fails_is_tried_again(site, site_store, monkeypatch, caplog):

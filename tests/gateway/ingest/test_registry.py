@@ -2,6 +2,8 @@
 
 import pytest
 
+from gateway.fleet.broker_folder import now_ms
+from gateway.fleet.roll import strike_out
 from gateway.ingest.intake import Message
 from gateway.ingest.registry import Registry, serial_text
 from gateway.store.schema import certificates
@@ -43,6 +45,24 @@ def revoke(store, bearer, site):
 
 def reasons(bench):
     return [row["reason"] for row in bench.table("quarantine")]
+
+
+def test_a_unit_that_was_put_out_before_its_certificate_was_known_is_out(bench, unit, unit_log):
+    with bench.store.changing() as connection:
+        strike_out(connection, "cp-01", "stolen", now_ms())
+    bench.take(greeting(unit, unit.text), batch(unit_log().grow(1), unit))
+    bench.take(batch(unit_log().grow(2), unit))
+    assert bench.kept() == []
+    assert all("which is revoked" in reason for reason in reasons(bench))
+    assert len(reasons(bench)) == 3
+
+
+def test_one_made_after_its_unit_was_put_out_counts(bench, keys_site, unit_log):
+    with bench.store.changing() as connection:
+        strike_out(connection, "cp-01", "stolen", 1)
+    unit = keys_site.bearer("cp-01")
+    bench.take(greeting(unit, unit.text), batch(unit_log().grow(1), unit))
+    assert len(bench.kept()) == 1
 
 
 def test_a_greeting_brings_the_certificate_and_what_it_signs_is_taken(bench, unit, unit_log):
