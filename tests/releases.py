@@ -11,11 +11,14 @@ MADE_MS = 1_763_890_000_000
 FORMAT = "device/journal/format.py"
 
 
-def make_wheel(folder, name="xunkong", version="0.2.0", tags="py3-none-any", files=None):
+def make_wheel(
+    folder, name="xunkong", version="0.2.0", tags="py3-none-any", files=None, metadata=None
+):
     """A wheel (PEP 427) with `files` in it, {path: text}; gives its path."""
     files = dict(files or {})
     info = f"{name}-{version}.dist-info"
-    files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    plain = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    files[f"{info}/METADATA"] = metadata or plain
     files[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tags}\n"
     rows = [f"{path},sha256={_digest(text)},{len(text.encode())}" for path, text in files.items()]
     files[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,"]) + "\n"
@@ -71,3 +74,18 @@ def make_release(
     if key:
         sign(path, key)
     return path
+
+
+def raised(wheel, version, folder, without=()):
+    """Our own wheel under another version; what `without` names is not in it."""
+    with zipfile.ZipFile(wheel) as there:
+        files = {name: there.read(name).decode() for name in there.namelist()}
+    old = wheel.name.split("-")[1]
+    before, info = f"xunkong-{old}.dist-info", f"xunkong-{version}.dist-info"
+    kept = {
+        name: text for name, text in files.items() if name not in (*without, f"{before}/RECORD")
+    }
+    kept = {name.replace(before, info): text for name, text in kept.items()}
+    meta = kept.pop(f"{info}/METADATA").replace(f"Version: {old}\n", f"Version: {version}\n", 1)
+    kept.pop(f"{info}/WHEEL")
+    return make_wheel(folder, version=version, files=kept, metadata=meta)

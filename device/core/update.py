@@ -17,6 +17,7 @@ from device.core.desk import Desk, Handler
 from device.core.effects import Effect, Keep, Save
 from device.core.fetch import Fetch
 from device.core.moment import Now
+from device.core.parts import HEALTHY
 from device.core.picture import PRESSING, Picture
 from device.core.scribe import Scribe
 from device.core.station import Identity, Memory, Slots
@@ -233,13 +234,14 @@ class Update(Desk):
         return now.up_ms - (since_ms or 0) >= QUIET_MS
 
     def _working(self) -> tuple[str, ...]:
-        return tuple(name for name, word in self._picture.parts.items() if word == "ok")
+        return tuple(name for name, word in self._picture.parts.items() if word in HEALTHY)
 
     def _lacking(self, job: _Job) -> str | None:
-        """Why the software is not proven: every part that worked must work, and a record must have arrived."""
-        parts = self._picture.parts
-        for name in job.parts:
-            if parts.get(name) != "ok":
+        """Why the software is not proven: every part that worked must work, the journal must not have come to
+        harm, and a record must have arrived."""
+        parts = {"journal": HEALTHY[0], **self._picture.parts}
+        for name in ("journal", *job.parts):
+            if parts.get(name) not in HEALTHY:
                 return f"part {name}, which worked before: {parts.get(name, 'no word')}"
         boot = self._boot
         if boot is None or not self._delivery.has_arrived(boot.stream, boot.log, boot.seq):

@@ -301,6 +301,19 @@ class TestTrial:
         unit.happen(ev.PartSpoke("camera", "silent"))
         assert [wish.do for wish in wishes(unit)] == ["pass"]
 
+    def test_a_receiver_without_sky_and_a_journal_in_order_are_no_reason(self, make_unit):
+        unit = linked(self.after(make_unit, parts=("gps",)))
+        unit.happen(ev.PartSpoke("gps", "no fix"))
+        assert [wish.do for wish in wishes(unit)] == ["pass"]
+
+    def test_a_journal_that_it_found_damaged_is(self, make_unit):
+        unit = self.after(make_unit, parts=())
+        unit.happen(ev.PartSpoke("journal", "damaged; set aside as x"))
+        linked(unit)
+        unit.wait(95_000)
+        (wish,) = wishes(unit)
+        assert (wish.do, wish.why[:12]) == ("back", "part journal")
+
     def test_without_the_gateway_it_says_so_and_goes_back(self, make_unit):
         unit = self.after(make_unit, parts=())
         unit.wait(95_000)
