@@ -5,6 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.exc import IntegrityError
@@ -43,7 +44,10 @@ def place(folder: Path, digest: str) -> Path:
 
 
 def publish(store: Store, section: ReleasesSection, path: Path, now_ms: int) -> Published:
-    """Takes a signed release into keeping; doing it twice is harmless. Raises `Fault`."""
+    """Takes a signed release into keeping; doing it twice is harmless, and brings back a file that is gone.
+
+    Raises `Fault`.
+    """
     head, digest = look(path, public_key(Path(section.key)))
     manifest = head.manifest
     row = Published(
@@ -57,25 +61,24 @@ def publish(store: Store, section: ReleasesSection, path: Path, now_ms: int) -> 
     )
     other = find(store, row.version, row.machine)
     if other:
-        return _the_same(other, row)
-    _keep(path, place(Path(section.folder), digest))
+        _check_same(other, row)
+    if not place(Path(section.folder), digest).exists():
+        _keep(path, place(Path(section.folder), digest))
     with suppress(IntegrityError), store.changing() as connection:
-        connection.execute(
-            releases.insert().values(**{name: getattr(row, name) for name in row.__struct_fields__})
-        )
+        connection.execute(releases.insert().values(**msgspec.structs.asdict(row)))
     there = find(store, row.version, row.machine)
     assert there
-    return _the_same(there, row)
+    _check_same(there, row)
+    return there
 
 
-def _the_same(there: Published, row: Published) -> Published:
+def _check_same(there: Published, row: Published) -> None:
     if there.sha256 != row.sha256:
         raise Fault(
             f"{row.machine} 的版本 {row.version} 已经发布过另一个文件；请提高版本号后重新构建",
             f"another file was published as version {row.version} for {row.machine}; raise the version "
             "and build anew",
         )
-    return there
 
 
 def _keep(path: Path, to: Path) -> None:

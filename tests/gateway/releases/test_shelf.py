@@ -30,6 +30,17 @@ def test_it_lies_under_its_hash_and_twice_is_once(tmp_path, any_store, key, sect
     assert held.named.size == path.stat().st_size
 
 
+def test_after_a_restore_the_file_is_brought_back_by_publishing_again(
+    tmp_path, store, key, section
+):
+    """A backup has the store, and not the releases."""
+    path = make_release(tmp_path, key)
+    there = shelf.place(tmp_path / "releases", shelf.publish(store, section, path, 1).sha256)
+    there.unlink()
+    assert shelf.publish(store, section, path, 2).published_ms == 1
+    assert there.read_bytes() == path.read_bytes()
+
+
 def test_a_version_is_never_two_files(tmp_path, store, key, section):
     shelf.publish(store, section, make_release(tmp_path / "1", key, least="0.0"), 1)
     with pytest.raises(Fault, match="another file was published"):
