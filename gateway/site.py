@@ -132,6 +132,7 @@ kind = "gpio"              # or sim, none
 
 #[update]                  # takes releases of its software; needs the slots that provisioning makes
 #link_pct = 25
+#quiet_s = 60              # without a tap, a button, an order, before it changes over
 #trial_s = 600
 
 #[camera]

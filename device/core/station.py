@@ -127,11 +127,12 @@ class Ignition(Struct, frozen=True):
 
 class Slots(Struct, frozen=True):
     """The slot this software runs from, of two; its machine, as releases name it; and what an update may take:
-    `share` (0 to 1) of the link, and `trial_ms` to prove itself."""
+    `share` (0 to 1) of the link, `quiet_ms` without a hand at the box, and `trial_ms` to prove itself."""
 
     own: str
     machine: str
     share: float = 0.25
+    quiet_ms: int = 60_000
     trial_ms: int = 600_000
 
 

@@ -28,9 +28,6 @@ from wire.records import Boot, Order, OrderOutcome
 from wire.release import named, rank
 
 NOTE = "update"
-QUIET_MS = 60_000
-"""Without a tap, a button or an order, before the software is changed."""
-
 ASK_MS = 60_000
 """A wish that nothing came of is asked anew."""
 
@@ -231,7 +228,7 @@ class Update(Desk):
 
     def _hands_off(self, now: Now) -> bool:
         since_ms = self._begun_ms if self._hands_ms is None else self._hands_ms
-        return now.up_ms - (since_ms or 0) >= QUIET_MS
+        return now.up_ms - (since_ms or 0) >= (self._slots.quiet_ms if self._slots else 0)
 
     def _working(self) -> tuple[str, ...]:
         return tuple(name for name, word in self._picture.parts.items() if word in HEALTHY)

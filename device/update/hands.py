@@ -34,7 +34,13 @@ class UpdateHands:
         if prefix.name not in SLOTS or prefix.parent.name != "slots":
             log.warning("[update]: %s is no slot; this unit takes no updates", prefix)
             return None
-        slots = Slots(prefix.name, machine(), section.link_pct / 100, section.trial_s * 1000)
+        slots = Slots(
+            own=prefix.name,
+            machine=machine(),
+            share=section.link_pct / 100,
+            quiet_ms=section.quiet_s * 1000,
+            trial_ms=section.trial_s * 1000,
+        )
         return cls(prefix.parent.parent, Path(section.keep), slots)
 
     def held(self, digest: str) -> ReleaseHeld:

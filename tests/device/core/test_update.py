@@ -6,13 +6,14 @@ from device.core import effects as ef
 from device.core import events as ev
 from device.core.fetch import AWAY_MS, FIRST_BYTES
 from device.core.station import Slots
-from device.core.update import ASK_MS, NOTE, QUIET_MS
+from device.core.update import ASK_MS, NOTE
 from wire import topics
 from wire.limits import MAX_CHUNK_BYTES
 from wire.records import Order
 from wire.release import Named
 
 SHA256 = "ab" * 32
+QUIET_MS = 60_000
 BODY = bytes(range(256)) * 512
 NAMED = Named("0.5.0", SHA256, len(BODY))
 SLOTS = {name: Slots(name, "aarch64-bookworm", share=0.5, trial_ms=100_000) for name in ("a", "b")}

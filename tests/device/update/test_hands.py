@@ -32,9 +32,10 @@ def hands(place):
 
 
 def test_only_software_in_a_slot_is_updated(tmp_path):
-    section = UpdateSection(str(tmp_path), link_pct=40, trial_s=60)
+    section = UpdateSection(str(tmp_path), link_pct=40, quiet_s=5, trial_s=60)
     found = UpdateHands.of_this(section, Path("/opt/xunkong/slots/b"))
-    assert (found.slots.own, found.slots.share, found.slots.trial_ms) == ("b", 0.4, 60_000)
+    assert (found.slots.own, found.slots.share) == ("b", 0.4)
+    assert (found.slots.quiet_ms, found.slots.trial_ms) == (5_000, 60_000)
     assert UpdateHands.of_this(section, Path("/opt/xunkong")) is None
     assert UpdateHands.of_this(None, Path("/opt/xunkong/slots/b")) is None
 
