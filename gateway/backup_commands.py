@@ -76,7 +76,8 @@ def restore(args: argparse.Namespace) -> int:
     from gateway.store.own_log import OwnLog
 
     config = load(args.config)
-    own = OwnLog(GatewayKeys(Path(config.keys.folder)))
+    keys = GatewayKeys(Path(config.keys.folder))
+    own = OwnLog(keys)
     with _shown(args.language) as saying:
-        done = put_back(config, args.file, own, args.force, args.photos, saying)
+        done = put_back(config, args.file, own, keys.authority, args.force, args.photos, saying)
     return print_rows(args, [msgspec.structs.asdict(done)])

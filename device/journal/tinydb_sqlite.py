@@ -9,9 +9,10 @@ One thread owns a database: the connection refuses any other.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ def readable(text: bytes) -> str:
     return text.decode("utf-8", "backslashreplace")
 
 
+def _make_private(path: Path) -> None:
+    """A new file is not for everybody to read; what SQLite makes beside it has the same mode."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o640))
+
+
 class SQLiteStorage(Storage):
     """The one connection. `read` and `write` handle the whole database, as TinyDB's interface has it."""
 
@@ -48,6 +55,8 @@ class SQLiteStorage(Storage):
         mode = "?mode=ro" if read_only else ""
         uri = Path(path).absolute().as_uri() + mode
         fresh = not Path(path).exists() or Path(path).stat().st_size == 0
+        if not read_only:
+            _make_private(Path(path))
         self.connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
         self.connection.text_factory = readable
         self._durable: bool | None = None

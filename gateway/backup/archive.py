@@ -9,16 +9,20 @@ import zlib
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from wire.limits import Digest
+from wire.limits import AtMs, Digest
 from wire.words import Fault
 
 MANIFEST = "manifest.json"
 AT_ONCE_BYTES = 1 << 20
+MAX_MANIFEST_BYTES = 64 * 1024
+BAD_ZIP = (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, OverflowError)
+"""What zipfile raises for what it cannot read; RuntimeError: encrypted, or compressed in a way it does not know."""
+
 Kind = Literal["sqlite", "postgresql"]
 MEMBERS: dict[Kind, str] = {"sqlite": "store.db", "postgresql": "store.pgdump"}
 Told = Callable[[int, int | None], None]
@@ -37,11 +41,11 @@ class Manifest(Struct, frozen=True):
 
     v: Literal[1]
     kind: Kind
-    made_ms: int
+    made_ms: AtMs
     store: str
     revision: str
-    records: int
-    bytes: int
+    records: Annotated[int, Meta(ge=0)]
+    bytes: Annotated[int, Meta(ge=0)]
     sha256: Digest
     software: str
     photos: str
@@ -84,9 +88,10 @@ def manifest_of(file: Path) -> Manifest:
     """What `file` says of itself. Raises `BackupFault` for what is no backup, or only part of one."""
     try:
         with zipfile.ZipFile(file) as archive:
-            manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
+            with archive.open(MANIFEST) as member:
+                manifest = msgspec.json.decode(member.read(MAX_MANIFEST_BYTES), type=Manifest)
             size = archive.getinfo(MEMBERS[manifest.kind]).file_size
-    except (zipfile.BadZipFile, KeyError, msgspec.DecodeError, EOFError) as exc:
+    except (*BAD_ZIP, KeyError, msgspec.DecodeError) as exc:
         raise _unfit(file, exc) from exc
     except OSError as exc:
         raise BackupFault(
@@ -103,8 +108,8 @@ def _unfit(file: Path, exc: Exception) -> BackupFault:
         begun = opened.read(4) == b"PK\x03\x04"
     if begun:
         return BackupFault(
-            f"备份 {file} 不完整（{exc}）；请重新复制，或用另一份备份",
-            f"backup {file} is only part of one ({exc}): copy it again, or use another",
+            f"备份 {file} 不完整或已损坏（{exc}）；请重新复制，或用另一份备份",
+            f"backup {file} is damaged, or only part of one ({exc}): copy it again, or use another",
         )
     return BackupFault(
         f"{file} 不是 xunkong gateway backup 写的备份（{exc}）；请检查文件",
@@ -128,7 +133,7 @@ def unpack(file: Path, manifest: Manifest, into: Path, told: Told) -> None:
                 told(done, manifest.bytes)
             out.flush()
             os.fsync(out.fileno())
-    except (zipfile.BadZipFile, EOFError, zlib.error) as exc:
+    except BAD_ZIP as exc:
         raise _damaged(file, str(exc)) from exc
     if digest.hexdigest() != manifest.sha256:
         raise _damaged(file, "its hash does not hold")

@@ -92,7 +92,8 @@ def set_aside(connection: Connection, stamp: str) -> str:
     return aside
 
 
-def take_back(connection: Connection, aside: str) -> None:
-    """Undoes `set_aside`."""
+def take_back(connection: Connection, aside: str | None) -> None:
+    """Undoes `set_aside`, and what was loaded since; None: there had been nothing."""
     connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-    connection.execute(sa.text(f"ALTER SCHEMA {aside} RENAME TO public"))
+    said = f"ALTER SCHEMA {aside} RENAME TO public" if aside else "CREATE SCHEMA public"
+    connection.execute(sa.text(said))

@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy import Connection
 
@@ -21,7 +22,10 @@ from gateway.config import GatewayConfig
 from gateway.store.book import Book
 from gateway.store.open import Store, engine_of, knows, open_store, shown
 from gateway.store.own_log import OwnLog
-from gateway.store.schema import codes, ledger
+from gateway.store.schema import certificates, codes, ledger, records
+from wire.certificates import Authority, BadCertificate
+from wire.topics import GATEWAY
+from wire.words import Fault
 
 
 class Restored(Struct, frozen=True):
@@ -38,12 +42,14 @@ def restore(
     config: GatewayConfig,
     file: Path,
     own: OwnLog,
+    authority: Authority,
     force: bool,
     photos: Path | None,
     saying: Saying,
 ) -> Restored:
     """Puts `file` in the place of the store of `config`; `force`: also of one that has records.
 
+    `authority`: this site's, which made the certificates in a backup of it.
     `photos`: a folder to bring the photos back from. Nothing is deleted; until all of the backup was looked at
     nothing is changed. Raises `BackupFault`.
     """
@@ -53,7 +59,8 @@ def restore(
     put = _into_sqlite if manifest.kind == "sqlite" else _into_postgres
     try:
         count = link_or_copy(photos, Path(config.photos.path)) if photos else 0
-        identity, before = put(config, file, manifest, own, force, stamp, saying)
+        renew = _Renewal(file, manifest, own, authority)
+        identity, before = put(config, renew, force, stamp, saying)
     except (OSError, sqlite3.Error) as exc:
         why = getattr(exc, "strerror", None) or str(exc)
         raise BackupFault(
@@ -92,9 +99,7 @@ def _check_empty(held: int | None, where: str, force: bool) -> None:
 
 def _into_sqlite(
     config: GatewayConfig,
-    file: Path,
-    manifest: Manifest,
-    own: OwnLog,
+    renew: "_Renewal",
     force: bool,
     stamp: str,
     saying: Saying,
@@ -106,10 +111,11 @@ def _into_sqlite(
     for suffix in sqlite.SUFFIXES:
         ready.with_name(ready.name + suffix).unlink(missing_ok=True)
     try:
-        unpack(file, manifest, ready, saying("unpack"))
+        unpack(renew.file, renew.manifest, ready, saying("unpack"))
         sqlite.check(ready)
-        identity = _made_new(f"sqlite:///{ready}", manifest, own)
+        identity = renew.identity(f"sqlite:///{ready}")
         sqlite.let_go(ready)
+        sqlite.belong(ready, path)
         aside = sqlite.set_aside(path, stamp)
         sqlite.put_in_place(ready, path)
     except BaseException:
@@ -124,19 +130,17 @@ def _into_sqlite(
 
 def _into_postgres(
     config: GatewayConfig,
-    file: Path,
-    manifest: Manifest,
-    own: OwnLog,
+    renew: "_Renewal",
     force: bool,
     stamp: str,
     saying: Saying,
 ) -> tuple[str, str | None]:
     url, where = config.store.url, shown(config.store.url)
-    dump = file.with_name(f".{file.name}.{stamp}")
+    dump = renew.file.with_name(f".{renew.file.name}.{stamp}")
     engine = engine_of(url)
     aside: str | None = None
     try:
-        unpack(file, manifest, dump, saying("unpack"))
+        unpack(renew.file, renew.manifest, dump, saying("unpack"))
         with engine.begin() as connection:
             postgres.check_alone(connection, where)
             held = postgres.records_in(connection)
@@ -145,47 +149,76 @@ def _into_postgres(
         engine.dispose()
         try:
             postgres.load(url, dump, saying("pg_restore"))
-        except BackupFault:
-            if aside:
-                with engine.begin() as connection:
-                    postgres.take_back(connection, aside)
+            identity = renew.identity(url)
+        except Fault:
+            with engine.begin() as connection:
+                postgres.take_back(connection, aside)
             raise
     finally:
         engine.dispose()
         dump.unlink(missing_ok=True)
-    return _made_new(url, manifest, own), aside and f"{where}, schema {aside}"
+    return identity, aside and f"{where}, schema {aside}"
 
 
 # Both
 
 
-def _made_new(url: str, manifest: Manifest, own: OwnLog) -> str:
-    """Gives the store at `url` an identity and an own log that nobody has seen; returns the identity."""
-    store = open_store(url)
-    try:
-        identity = secrets.token_hex(8)
-        now_ms = time.time_ns() // 1_000_000
-        with store.writing() as connection:
-            connection.execute(ledger.update().values(store=identity))
-            unused = codes.c.used_ms.is_(None)
-            connection.execute(codes.update().where(unused).values(used_ms=now_ms))
-            _tell(store, connection, manifest, identity, own, now_ms)
-    finally:
-        store.close()
-    return identity
+class _Renewal:
+    """Looks at what was put back, and makes it a store of its own."""
 
+    def __init__(self, file: Path, manifest: Manifest, own: OwnLog, authority: Authority) -> None:
+        self.file, self.manifest = file, manifest
+        self._own, self._authority = own, authority
 
-def _tell(
-    store: Store,
-    connection: Connection,
-    manifest: Manifest,
-    identity: str,
-    own: OwnLog,
-    now_ms: int,
-) -> None:
-    made = datetime.fromtimestamp(manifest.made_ms / 1000, UTC).isoformat(timespec="seconds")
-    book = Book(store.is_sqlite)
-    book.open(connection, now_ms)
-    what = f"the store was put back from a backup of {made}; {manifest.store} is now {identity}"
-    own.alarm(book, what)
-    book.close()
+    def identity(self, url: str) -> str:
+        """Gives the store at `url` an identity and an own log that nobody has seen; returns the identity."""
+        store = open_store(url)
+        try:
+            identity = secrets.token_hex(8)
+            now_ms = time.time_ns() // 1_000_000
+            with store.writing() as connection:
+                self._check(connection)
+                connection.execute(ledger.update().values(store=identity))
+                unused = codes.c.used_ms.is_(None)
+                connection.execute(codes.update().where(unused).values(used_ms=now_ms))
+                self._tell(store, connection, identity, now_ms)
+        finally:
+            store.close()
+        return identity
+
+    def _check(self, connection: Connection) -> None:
+        """Raises `BackupFault` for a database that is not what the manifest says, or another site's."""
+        count = connection.execute(sa.select(sa.func.count()).select_from(records)).scalar_one()
+        if count != self.manifest.records:
+            raise BackupFault(
+                f"备份 {self.file} 自称有 {self.manifest.records} 条记录，实有 {count} 条；请用另一份备份",
+                f"backup {self.file} says that it has {self.manifest.records} records, and has {count}: "
+                "use another",
+            )
+        signers = sa.select(certificates.c.der).where(
+            certificates.c.unit == GATEWAY, certificates.c.der.is_not(None)
+        )
+        made = list(connection.execute(signers).scalars())
+        if made and not any(self._is_ours(der) for der in made):
+            raise BackupFault(
+                f"备份 {self.file} 属于另一站点：其证书不是本站点的机构签发的；请核对文件与 [keys] folder",
+                f"backup {self.file} is another site's: its certificates are not of this site's authority; "
+                "check the file, and [keys] folder",
+            )
+
+    def _is_ours(self, der: bytes) -> bool:
+        try:
+            self._authority.read(der, "sign")
+        except BadCertificate:
+            return False
+        return True
+
+    def _tell(self, store: Store, connection: Connection, identity: str, now_ms: int) -> None:
+        made = datetime.fromtimestamp(self.manifest.made_ms / 1000, UTC)
+        when = made.isoformat(timespec="seconds")
+        book = Book(store.is_sqlite)
+        book.open(connection, now_ms)
+        before = self.manifest.store
+        what = f"the store was put back from a backup of {when}; {before} is now {identity}"
+        self._own.alarm(book, what)
+        book.close()

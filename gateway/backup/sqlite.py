@@ -6,11 +6,13 @@ disturbs, and from which the copying need not begin anew. Source: sqlite.org/bac
 
 import os
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
 from gateway.backup.archive import BackupFault, Told
 from gateway.photo_files import sync
+from gateway.store.open import PRIVATE
 
 PAGES = 2_048
 SUFFIXES = ("", "-wal", "-shm")
@@ -94,6 +96,18 @@ def set_aside(path: Path, stamp: str) -> Path | None:
         if beside.exists():
             beside.rename(aside.with_name(aside.name + suffix))
     return aside if aside.exists() else None
+
+
+def belong(ready: Path, path: Path) -> None:
+    """Gives `ready` the owner and the mode of what is at `path`, else the owner of its folder.
+
+    Whoever restores is root; the gateway's services are not, and are to open it.
+    """
+    held = path.stat() if path.exists() else None
+    owner = held or path.parent.stat()
+    if os.geteuid() == 0:
+        os.chown(ready, owner.st_uid, owner.st_gid)
+    ready.chmod(stat.S_IMODE(held.st_mode) if held else PRIVATE)
 
 
 def put_in_place(ready: Path, path: Path) -> None:

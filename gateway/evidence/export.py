@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import sqlalchemy as sa
@@ -65,6 +65,11 @@ class Exported(Struct, frozen=True):
     bytes: int
 
 
+def _private(path: Path) -> BinaryIO:
+    """A new file for its owner's eyes: an incident's records, persons and pictures are in it."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b")
+
+
 def export(
     store: Store, keys: GatewayKeys, photos: Path, choice: Choice, out: Path, now_ms: int
 ) -> Exported:
@@ -73,7 +78,7 @@ def export(
     if out.exists():
         raise Fault(f"{out} 已存在；请换一个文件名", f"{out} is there already: choose another name")
     try:
-        with snapshot(store) as connection, new.open("wb") as file:
+        with snapshot(store) as connection, _private(new) as file:
             chosen = choose(connection, choice)
             with zipfile.ZipFile(file, "w") as into:
                 packer = _Packer(connection, keys, photos, into)

@@ -1,9 +1,10 @@
 """Opens the store: engine, pragmas, migrations; what is wrong becomes a `Fault` that says what to do."""
 
+import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -19,6 +20,8 @@ from wire.words import Fault
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 10
+PRIVATE = 0o640
+"""Whose badges are whose stands in a store: its owner and their group alone read it."""
 
 
 class StoreFault(Fault):
@@ -96,6 +99,7 @@ def engine_of(url: str) -> Engine:
     """What gives connections to the database at `url`, prepared as a store needs them."""
     if not url.startswith("sqlite"):
         return sa.create_engine(url, pool_pre_ping=True)
+    _make_private(Path(url.removeprefix("sqlite:///").partition("?")[0]))
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
@@ -110,6 +114,12 @@ def engine_of(url: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN{mode}")
 
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """A new database is not for everybody to read; what SQLite makes beside it has the same mode."""
+    with suppress(FileExistsError, FileNotFoundError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, PRIVATE))
 
 
 def _scripts() -> tuple[Config, ScriptDirectory]:

@@ -356,3 +356,9 @@ class TestStorage:
         path.write_bytes(b"not a database at all" * 100)
         with pytest.raises(sqlite3.DatabaseError):
             SQLiteTinyDB(path)
+
+
+def test_a_new_file_is_not_for_everybody(tmp_path):
+    path = tmp_path / "own.db"
+    SQLiteTinyDB(path).close()
+    assert path.stat().st_mode & 0o777 == 0o640

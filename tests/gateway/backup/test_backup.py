@@ -17,13 +17,16 @@ from gateway.backup.restore import restore
 from gateway.backup.save import save
 from gateway.config import load
 from gateway.forward.page import next_page
+from gateway.ingest.registry import keep
 from gateway.progress import Progress
 from gateway.roster import Wanted
 from gateway.store.own_log import OwnLog
 from gateway.store.schema import codes, configs, cursors
 from gateway.unit_config import push
-from tests.keys import SIGNER
+from tests.keys import SIGNER, Site
 from wire.records import Config
+
+SITE = Site()
 
 
 def quietly(step):
@@ -46,7 +49,8 @@ class Place:
         return save(self.config, store, file, photos, quietly)
 
     def restore(self, file, force=False, photos=None):
-        return restore(self.config, file, OwnLog(SIGNER), force, photos, quietly)
+        own = OwnLog(SIGNER)
+        return restore(self.config, file, own, SITE.authority, force, photos, quietly)
 
 
 @pytest.fixture
@@ -76,6 +80,21 @@ class TestPutBack:
         assert (manifest.store, manifest.records) == (old, 20)
         assert again.identity == done.store != old
         assert done.before is not None
+
+    def test_the_file_belongs_to_whom_it_belonged(
+        self, tmp_path, sqlite_url, opened, bench_on, unit_log
+    ):
+        place, store = Place(tmp_path / "site", sqlite_url), opened(sqlite_url)
+        bench_on(store).take(unit_log().grow(2).message())
+        file, path = tmp_path / "backup.zip", tmp_path / "store.db"
+        place.save(store, file)
+        store.close()
+        path.chmod(0o660)
+        owner = (1234, 1235) if os.geteuid() == 0 else (os.getuid(), os.getgid())
+        os.chown(path, *owner)
+        place.restore(file, force=True)
+        held = path.stat()
+        assert (held.st_uid, held.st_gid, held.st_mode & 0o777) == (*owner, 0o660)
 
     def test_units_send_what_came_after_it_and_the_platform_gets_it_under_the_same_names(
         self, place, saved, opened, bench_on
@@ -199,6 +218,61 @@ class TestRefused:
             place.restore(other, force=True)
         with pytest.raises(BackupFault, match="cannot be read: No such file"):
             place.restore(tmp_path / "gone.zip", force=True)
+        assert self.unchanged(place, opened, rows)
+
+    def test_another_sites(self, place, opened, rows, tmp_path, unit_log, bench_on):
+        store = opened(place.url)
+        bench_on(store).take(unit_log().grow(20).message())
+        with store.changing() as connection:
+            another = Site("another")
+            keep(connection, another.signing.read(another, "sign"), 0)
+        file = tmp_path / "backup.zip"
+        place.save(store, file)
+        store.close()
+        with pytest.raises(BackupFault, match="is another site's"):
+            place.restore(file, force=True)
+        assert self.unchanged(place, opened, rows)
+
+    def test_with_our_own_certificate_in_it_it_is_ours(self, place, opened, tmp_path, unit_log):
+        store = opened(place.url)
+        with store.changing() as connection:
+            keep(connection, SITE.signing.read(SITE, "sign"), 0)
+        file = tmp_path / "backup.zip"
+        place.save(store, file)
+        store.close()
+        place.restore(file, force=True)
+
+    def test_one_that_says_of_itself_what_is_not_so(self, place, saved, opened, rows):
+        store, _, file, _ = saved
+        store.close()
+        rewrite(file, records=21)
+        with pytest.raises(BackupFault, match="says that it has 21 records, and has 20"):
+            place.restore(file, force=True)
+        assert self.unchanged(place, opened, rows)
+
+    @pytest.mark.parametrize(
+        "change", [{"made_ms": 10**18}, {"records": -1}, {"store": "x" * 70_000}]
+    )
+    def test_a_manifest_of_nonsense(self, place, saved, opened, rows, change):
+        store, _, file, _ = saved
+        store.close()
+        rewrite(file, **change)
+        with pytest.raises(BackupFault, match="is damaged, or only part of one"):
+            place.restore(file, force=True)
+        assert self.unchanged(place, opened, rows)
+
+    def test_an_encrypted_one(self, place, saved, opened, rows):
+        store, _, file, _ = saved
+        store.close()
+        data = bytearray(file.read_bytes())
+        for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            place_of = data.find(mark)
+            while place_of >= 0:
+                data[place_of + at] |= 1
+                place_of = data.find(mark, place_of + 4)
+        file.write_bytes(data)
+        with pytest.raises(BackupFault, match="is damaged, or only part of one"):
+            place.restore(file, force=True)
         assert self.unchanged(place, opened, rows)
 
     @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])

@@ -104,3 +104,10 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
 def test_a_password_is_not_shown():
     said = fault("postgresql+psycopg://user:p%40ss@host/db", OSError("down"))
     assert "user:***@host/db cannot be used: down" in str(said)
+
+
+def test_a_new_file_is_not_for_everybody(tmp_path, opened):
+    opened(f"sqlite:///{tmp_path / 'store.db'}")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("store.db*")}
+    assert len(modes) > 1
+    assert set(modes.values()) == {0o640}
