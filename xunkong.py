@@ -15,6 +15,7 @@ from wire.words import Fault, Language, Words, language_of
 ROOMS = {
     "device": Words("单元：记录与上报", "the unit: runs in vehicles and at checkpoints"),
     "gateway": Words("网关：接收、保存、转发", "the gateway: takes, keeps, forwards"),
+    "provision": Words("部署：从空白树莓派到上岗", "provision: from a blank Pi to duty"),
     "card": Words("卡：密钥、读取、写卡、验证", "cards: keys, read, personalise, verify"),
     "evidence": Words("证据包：核验", "bundles of evidence: verify"),
     "fleet": Words("全部单元：分批更新", "all units: updates in waves"),

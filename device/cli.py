@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from device.config import journal_path, load
+from device.enrol_command import enrol_command
 from device.journal.errors import RottenRow
 from device.journal.inspect import all_logs, verify
 from device.journal.journal import Journal
@@ -21,7 +22,7 @@ from device.update.command import updater_command
 from wire.commands import Commands
 from wire.records import STREAMS, Stream
 from wire.service import Service
-from wire.words import Language, Words
+from wire.words import Words
 
 CONFIG = "/etc/xunkong/device.toml"
 
@@ -31,7 +32,7 @@ def add_commands(commands: Commands) -> None:
     words = Words("运行本单元，直到收到停止信号", "run this unit until it is told to stop")
     _config(commands, commands.add("run", words, f"xunkong device run --config {CONFIG}", run))
     _safe_mode_command(commands)
-    _enrol_command(commands)
+    enrol_command(commands)
     updater_command(commands)
     _selftest_command(commands)
     _journal_commands(commands)
@@ -67,28 +68,6 @@ def _safe_mode_command(commands: Commands) -> None:
     _config(commands, parser)
     said = commands.say("持续秒数", "for how many seconds")
     parser.add_argument("--for", type=float, default=60.0, dest="for_s", metavar="S", help=said)
-
-
-def _enrol_command(commands: Commands) -> None:
-    words = Words("领取本单元的证书", "get this unit's certificate")
-    example = f"xunkong device enrol --config {CONFIG} --ca ca.crt --code -"
-    parser = commands.add("enrol", words, example, enrol)
-    _config(commands, parser)
-    said = commands.say("网关的 keys/ca.crt，首次需要", "the gateway's keys/ca.crt; the first time")
-    parser.add_argument("--ca", type=Path, metavar="FILE", help=said)
-    how = parser.add_mutually_exclusive_group(required=True)
-    said = commands.say(
-        "一次性注册码（gateway ca code）；- 从标准输入读", "a one-time code; - reads it from stdin"
-    )
-    how.add_argument("--code", metavar="CODE", help=said)
-    said = commands.say("只写出签名请求", "write a signing request, for `gateway ca issue --csr`")
-    how.add_argument("--csr", type=Path, metavar="FILE", help=said)
-    said = commands.say("装入签发的证书", "take the certificate that came of it")
-    how.add_argument("--cert", type=Path, metavar="FILE", help=said)
-    said = commands.say(
-        "注册端口；缺省为 broker 端口加一", "where codes are taken; the broker's port and one"
-    )
-    parser.add_argument("--port", type=int, metavar="N", help=said)
 
 
 def _selftest_command(commands: Commands) -> None:
@@ -128,45 +107,6 @@ def _config(commands: Commands, parser: argparse.ArgumentParser) -> None:
 def _json(commands: Commands, parser: argparse.ArgumentParser) -> None:
     said = commands.say("每行一个 JSON 对象", "one JSON object a line")
     parser.add_argument("--json", action="store_true", help=said)
-
-
-def enrol(args: argparse.Namespace) -> int:
-    """Gets a certificate, or writes the request for one."""
-    from device.config import identity_folder
-    from device.enrol import Enrolment
-
-    config = load(args.config)
-    unit, folder = config.unit.id, identity_folder(args.config, config)
-    enrolment = Enrolment(unit, folder)
-    if args.ca:
-        enrolment.trust(args.ca)
-    if args.csr:
-        enrolment.request(args.csr)
-        said = Words(
-            f"{args.csr}：请在网关运行 xunkong gateway ca issue --csr，再用 --cert 装入",
-            f"{args.csr}: run xunkong gateway ca issue --csr with it, then --cert here",
-        )
-    else:
-        code = _typed_code(args.language) if args.code == "-" else args.code
-        held = (
-            enrolment.take(args.cert)
-            if args.cert
-            else enrolment.by_code(code, config.brokers(), args.port)
-        )
-        said = Words(
-            f"{unit} 已有证书 {held.kid}，存于 {folder}",
-            f"{unit} has its certificate now, key {held.kid}, in {folder}",
-        )
-    print(said.say(args.language))
-    return 0
-
-
-def _typed_code(language: Language) -> str:
-    """From standard input: what stands on a command line is seen by all who are on the machine."""
-    if sys.stdin.isatty():
-        prompt = Words("注册码：", "code: ").say(language)
-        print(prompt, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,0 +1,76 @@
+"""Makes a bundle for one kind of machine: wheels, Debian packages, services, boot files."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from provision.bundle.bundle import Manifest, write_bundle
+from provision.bundle.debs import INDEX, Apt, write_index
+from provision.bundle.sources import Source
+from provision.bundle.wheels import needed_wheels, own_wheel, version_of
+from provision.kinds import Kind
+from wire.words import Words
+
+SOURCE = Path(__file__).resolve().parents[2]
+"""The project's checkout."""
+
+EXTRAS = "device"
+
+
+def make_bundle(
+    kind: Kind,
+    sources: Sequence[Source],
+    to: Path,
+    say: Callable[[Words], None],
+    wheel: Path | None = None,
+    source: Path = SOURCE,
+) -> Manifest:
+    """Makes it at `to`. `wheel`: the project's own, else it is built from `source`. Raises `Fault`."""
+    with tempfile.TemporaryDirectory(prefix="xunkong-bundle-") as name:
+        folder = Path(name)
+        wheels, version = _wheels(kind, wheel, source, folder / "wheels", say)
+        debs = _debs(kind, sources, folder, say)
+        files = {f"wheels/{path.name}": path for path in wheels}
+        files |= {f"debs/{path.name}": path for path in debs}
+        files |= _tree(source / "systemd", "systemd")
+        files["guard/guard.py"] = source / "device" / "update" / "guard.py"
+        files |= _tree(source / "hardware" / "book" / "boot", "boot")
+        return write_bundle(to, kind, version, kind.release.packages, files)
+
+
+def _wheels(
+    kind: Kind, wheel: Path | None, source: Path, to: Path, say: Callable[[Words], None]
+) -> tuple[list[Path], str]:
+    say(
+        Words(
+            f"wheel：Python {kind.python} {kind.arch}", f"wheels: Python {kind.python} {kind.arch}"
+        )
+    )
+    to.mkdir()
+    if wheel is None:
+        own = own_wheel(source, to)
+    else:
+        version_of(wheel)
+        own = Path(shutil.copy(wheel, to))
+    return needed_wheels(own, EXTRAS, kind, to), version_of(own)
+
+
+def _debs(
+    kind: Kind, sources: Sequence[Source], folder: Path, say: Callable[[Words], None]
+) -> list[Path]:
+    packages = " ".join(kind.release.packages)
+    say(Words(f"Debian {kind.os} 软件包：{packages}", f"packages of Debian {kind.os}: {packages}"))
+    apt = Apt(folder / "apt", kind, sources)
+    apt.update()
+    debs = apt.download(apt.lacking(kind.release.packages), folder / "debs")
+    return [*debs, write_index(debs, folder / "debs" / INDEX)]
+
+
+def _tree(folder: Path, name: str) -> dict[str, Path]:
+    """The files below `folder`, by their names in the bundle."""
+    return {
+        f"{name}/{path.relative_to(folder)}": path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith((".pyc", ".md"))
+    }

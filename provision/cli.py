@@ -1,0 +1,181 @@
+"""`xunkong provision`: makes bundles, and turns machines into units over SSH."""
+
+import argparse
+import getpass
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from provision.kinds import ARCHES, RELEASES, kind_of
+from wire.commands import Commands
+from wire.words import Fault, Language, Words
+
+ROLES = ("vehicle", "checkpoint")
+
+
+def add_commands(commands: Commands) -> None:
+    """Declares the room's commands."""
+    _bundle_command(commands)
+    _host_command(commands)
+
+
+def _bundle_command(commands: Commands) -> None:
+    words = Words(
+        "制作部署包（在联网的电脑上）", "make a bundle to carry, on a machine with internet"
+    )
+    example = "xunkong provision bundle --arch aarch64 --os bookworm --to bookworm.zip"
+    add = commands.add("bundle", words, example, bundle)
+    said = commands.say("处理器", "the processor")
+    add.add_argument("--arch", required=True, choices=ARCHES, help=said)
+    said = commands.say("Debian 版本", "the Debian release")
+    add.add_argument("--os", required=True, choices=RELEASES, help=said)
+    said = commands.say("写入此文件", "write it there")
+    add.add_argument("--to", type=Path, required=True, metavar="FILE", help=said)
+    said = commands.say(
+        "用这个 wheel，不从源代码构建", "take this wheel of the project; else it is built"
+    )
+    add.add_argument("--wheel", type=Path, metavar="FILE", help=said)
+    said = commands.say(
+        "Debian 镜像；缺省按本机 /etc/apt",
+        "a Debian mirror; as this machine's /etc/apt if left out",
+    )
+    add.add_argument("--mirror", metavar="URL", help=said)
+    said = commands.say("该镜像的密钥环", "the keyring of that mirror")
+    add.add_argument("--keyring", type=Path, metavar="FILE", help=said)
+    _json(commands, add)
+
+
+def _host_command(commands: Commands) -> None:
+    words = Words("经 SSH 把一台机器变成单元", "turn one machine into a unit, over SSH")
+    example = (
+        "xunkong provision host 192.168.1.50 --unit cp-01 --role checkpoint "
+        "--gateway site/gateway.toml --bundle bookworm.zip"
+    )
+    add = commands.add("host", words, example, host)
+    said = commands.say("地址，可加 :端口", "its address; :PORT may follow")
+    add.add_argument("host", metavar="HOST", help=said)
+    add.add_argument("--unit", required=True, metavar="ID", help=commands.say("单元", "the unit"))
+    add.add_argument("--role", required=True, choices=ROLES, help=commands.say("角色", "its role"))
+    said = commands.say("时区，缺省 Asia/Shanghai", "its time zone; Asia/Shanghai if left out")
+    add.add_argument("--zone", default="Asia/Shanghai", metavar="Z", help=said)
+    said = commands.say("部署包", "the bundle")
+    add.add_argument("--bundle", type=Path, required=True, metavar="FILE", help=said)
+    _site_options(commands, add)
+    _login_options(commands, add)
+    _machine_options(commands, add)
+    _json(commands, add)
+
+
+def _site_options(commands: Commands, add: argparse.ArgumentParser) -> None:
+    said = commands.say(
+        "网关的 gateway.toml（含 CA 密钥）", "the gateway's gateway.toml, its keys beside it"
+    )
+    add.add_argument("--gateway", type=Path, metavar="FILE", help=said)
+    said = commands.say(
+        "够不到网关时：其 keys/ca.crt", "without the gateway at hand: its keys/ca.crt"
+    )
+    add.add_argument("--ca", type=Path, metavar="FILE", help=said)
+    said = commands.say(
+        "与 --ca：一次性注册码；- 从标准输入读", "with --ca: a one-time code; - reads it from stdin"
+    )
+    add.add_argument("--code", metavar="CODE", help=said)
+    said = commands.say("broker 地址，可多次", "where units reach the broker; again for more")
+    add.add_argument("--broker", action="append", default=[], metavar="HOST[:PORT]", help=said)
+
+
+def _login_options(commands: Commands, add: argparse.ArgumentParser) -> None:
+    said = commands.say("登录用户，缺省 pi", "log in as; pi if left out")
+    add.add_argument("--user", default="pi", metavar="NAME", help=said)
+    how = add.add_mutually_exclusive_group()
+    said = commands.say("SSH 私钥", "the SSH key")
+    how.add_argument("--key", type=Path, metavar="FILE", help=said)
+    said = commands.say("询问密码", "ask for the password")
+    how.add_argument("--ask-password", action="store_true", help=said)
+    said = commands.say("信任此主机密钥指纹", "trust a host key with this fingerprint")
+    add.add_argument("--host-key", metavar="SHA256:…", help=said)
+    said = commands.say("已知主机", "hosts that are known")
+    known = Path("~/.ssh/known_hosts")
+    add.add_argument("--known-hosts", type=Path, default=known, metavar="FILE", help=said)
+
+
+def _machine_options(commands: Commands, add: argparse.ArgumentParser) -> None:
+    said = commands.say(
+        "与手册不同的部件（TOML）；空节为没有该部件",
+        "parts that differ from the builder's book (TOML); an empty section: it has none",
+    )
+    add.add_argument("--parts", type=Path, metavar="FILE", help=said)
+    said = commands.say("型号文件", "where the model is written")
+    model = "/proc/device-tree/model"
+    add.add_argument("--model-file", default=model, metavar="PATH", help=said)
+    said = commands.say("启动分区", "the boot partition")
+    add.add_argument("--boot-folder", default="/boot/firmware", metavar="PATH", help=said)
+    said = commands.say("只显示将会改动什么", "only show what would be changed")
+    add.add_argument("--dry-run", action="store_true", help=said)
+    said = commands.say("即使没有改动也再自检", "a self-test though nothing changed")
+    add.add_argument("--test-again", action="store_true", help=said)
+    said = commands.say("报告存放目录", "where the report is written")
+    reports = Path("provision-reports")
+    add.add_argument("--report", type=Path, default=reports, metavar="DIR", help=said)
+
+
+def _json(commands: Commands, add: argparse.ArgumentParser) -> None:
+    said = commands.say("每行一个 JSON 对象", "one JSON object a line")
+    add.add_argument("--json", action="store_true", help=said)
+
+
+def bundle(args: argparse.Namespace) -> int:
+    """Makes a bundle."""
+    from provision.bundle.make import make_bundle
+    from provision.bundle.sources import mirror, sources_for
+
+    kind = kind_of(args.os, args.arch)
+    keyring = args.keyring and str(args.keyring.resolve())
+    sources = mirror(args.mirror, kind.os, keyring) if args.mirror else sources_for(kind.os)
+
+    def say(words: Words) -> None:
+        if not args.json:
+            print(words.say(args.language), flush=True)
+
+    made = make_bundle(kind, sources, args.to, say, args.wheel)
+    size_mb = round(args.to.stat().st_size / 1e6, 1)
+    row: dict[str, Any] = {
+        "bundle": str(args.to),
+        "version": made.version,
+        "os": made.os,
+        "arch": made.arch,
+    }
+    row |= {"files": len(made.files), "mb": size_mb, "software": made.software}
+    said = Words(
+        f"{args.to}：{made.version}，{kind}，{len(made.files)} 个文件，{size_mb} MB",
+        f"{args.to}: {made.version}, {kind}, {len(made.files)} files, {size_mb} MB",
+    )
+    print(json.dumps(row) if args.json else said.say(args.language))
+    return 0
+
+
+def host(args: argparse.Namespace) -> int:
+    """Provisions one machine. 1 when a step failed."""
+    try:
+        from provision.host.command import provision_host
+    except ModuleNotFoundError as exc:
+        raise Fault(
+            f"缺少 {exc.name}；请在电脑上安装：pip install 'xunkong[provision]'",
+            f"{exc.name} is missing; on the laptop: pip install 'xunkong[provision]'",
+        ) from exc
+
+    logging.getLogger("paramiko").setLevel(logging.WARNING)
+    password = None
+    if args.ask_password:
+        asked = Words(f"{args.user} 的密码：", f"password of {args.user}: ")
+        password = getpass.getpass(asked.say(args.language))
+    code = _typed_code(args.language) if args.code == "-" else args.code
+    return provision_host(args, password, code)
+
+
+def _typed_code(language: Language) -> str:
+    """From standard input, unseen where somebody types it."""
+    if sys.stdin.isatty():
+        return getpass.getpass(Words("注册码：", "code: ").say(language)).strip()
+    return sys.stdin.readline().strip()

@@ -1,0 +1,1 @@
+"""One machine over SSH: connected to, asked, and led from step to step."""

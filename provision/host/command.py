@@ -1,0 +1,101 @@
+"""What `xunkong provision host` does with its arguments: a wish, a way in, a site; then step by step."""
+
+import argparse
+import sys
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from provision.bundle.bundle import Bundle
+from provision.host.hostkey import check_host_key
+from provision.host.job import Job, Wish
+from provision.host.machine import Login, Machine
+from provision.host.report import write_report
+from provision.host.run import run_steps
+from provision.host.show import Show
+from provision.host.site import Broker, Site, SiteByCode, SiteFolder
+from provision.steps.settings import read_parts
+from wire import topics
+from wire.words import Fault, Words
+
+
+def provision_host(args: argparse.Namespace, password: str | None, code: str | None) -> int:
+    """0 when the unit is on duty, 1 when a step failed. Raises `Fault` for what cannot even be begun."""
+    site = _site(args, code)
+    wish = _wish(args, site)
+    bundle = Bundle(args.bundle)
+    login = _login(args, password)
+    check_host_key(login.host, login.port, login.known_hosts, lambda q, f: _agreed(args, q, f))
+    show = Show(args.json, args.language)
+    with Machine(login, args.dry_run) as machine:
+        job = Job(machine, wish, bundle, site)
+        job.report["host"] = args.host
+        job.say = show.percent
+        good = run_steps(job, show.begins, show.ended)
+    files = () if args.dry_run else write_report(job.report, args.report)
+    show.result(job.report, files)
+    return 0 if good else 1
+
+
+def _site(args: argparse.Namespace, code: str | None) -> Site:
+    if args.gateway and not (args.ca or code):
+        return SiteFolder(args.gateway)
+    if args.ca and not args.gateway:
+        return SiteByCode(args.ca, code)
+    raise Fault(
+        "请给出 --gateway FILE（网关的 gateway.toml），或 --ca FILE 与 --code CODE",
+        "give either --gateway FILE (the gateway's gateway.toml), or --ca FILE with --code CODE",
+    )
+
+
+def _wish(args: argparse.Namespace, site: Site) -> Wish:
+    if not topics.is_unit(args.unit):
+        raise Fault(f"{args.unit!r} 不是单元名", f"{args.unit!r} is no unit's name")
+    try:
+        ZoneInfo(args.zone)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise Fault(
+            f"--zone {args.zone!r} 不是已知时区；例如 Asia/Shanghai",
+            f"--zone {args.zone!r} is no known time zone; for example Asia/Shanghai",
+        ) from exc
+    brokers = tuple(_broker(text) for text in args.broker) or tuple(site.brokers())
+    if not brokers:
+        raise Fault("请用 --broker 给出 broker 地址", "give the broker's address by --broker")
+    return Wish(
+        unit=args.unit,
+        role=args.role,
+        zone=args.zone,
+        brokers=brokers,
+        parts=read_parts(args.parts) if args.parts else {},
+        model_file=args.model_file,
+        boot_folder=args.boot_folder.rstrip("/"),
+        test_again=args.test_again,
+    )
+
+
+def _broker(text: str) -> Broker:
+    host, port = split_port(text, 8883)
+    return Broker(host, port)
+
+
+def _login(args: argparse.Namespace, password: str | None) -> Login:
+    host, port = split_port(args.host, 22)
+    return Login(host, port, args.user, args.key, password, args.known_hosts)
+
+
+def split_port(text: str, otherwise: int) -> tuple[str, int]:
+    """`HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address. Raises `Fault`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        host, port = text, str(otherwise)
+    if not port.isdigit() or not 1 <= int(port) <= 65535 or not host.strip("[]"):
+        raise Fault(f"{text!r} 应为 HOST 或 HOST:PORT", f"{text!r} should be HOST or HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _agreed(args: argparse.Namespace, question: Words, shown: str) -> bool:
+    """By `--host-key`, else by who sits there; nobody there is a no."""
+    if args.host_key:
+        return bool(args.host_key == shown)
+    if not sys.stdin.isatty():
+        return False
+    answer = input(f"{question.say(args.language)} [y/N] ")
+    return answer.strip().lower() in ("y", "yes", "是")

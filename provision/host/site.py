@@ -1,0 +1,167 @@
+"""The gateway as the laptop reaches it: by the site's own commands on its folder, or not at all (a one-time code).
+
+Where the folder is at hand certificates are issued by `xunkong gateway ca issue`, and the unit's first sign of
+life is looked up there; else a code lets the unit in, and its own journal says that the gateway acknowledged.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from wire.words import Fault, Words
+
+LINES = 5
+
+
+class Broker(Struct, frozen=True):
+    """Where units reach a broker."""
+
+    host: str
+    port: int = 8883
+
+
+class Site(Protocol):
+    """What provisioning needs of a site."""
+
+    def authority(self) -> bytes:
+        """The authority's certificate (PEM). Raises `Fault`."""
+        ...
+
+    def brokers(self) -> list[Broker]:
+        """Where units go; empty where it does not know. Raises `Fault`."""
+        ...
+
+    def issue(self, unit: str, request: str) -> bytes | None:
+        """A certificate for a signing request, both PEM; None: by code only. Raises `Fault`."""
+        ...
+
+    def counts(self, unit: str, kid: str) -> bool:
+        """Whether a certificate that `unit` holds, of the key `kid`, is in force here. Raises `Fault`."""
+        ...
+
+    def code(self) -> str | None:
+        """The one-time code that lets the unit in."""
+        ...
+
+    def release_key(self) -> bytes | None:
+        """Whose signature makes a release count (PEM); None where none is at hand. Raises `Fault`."""
+        ...
+
+    def heard(self, unit: str) -> dict[str, Any] | None:
+        """The unit as the gateway sees it; None: it cannot be asked. Raises `Fault`."""
+        ...
+
+
+class SiteFolder:
+    """The gateway whose `gateway.toml` can be read here."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+
+    def authority(self) -> bytes:
+        keys = self._table(self._config).get("keys", {}).get("folder", "keys")
+        return read_authority(self._config.parent / keys / "ca.crt")
+
+    def brokers(self) -> list[Broker]:
+        example = self._config.parent / "device.example.toml"
+        if not example.exists():
+            return []
+        found = self._table(example).get("broker", [])
+        return [Broker(one["host"], one.get("port", 8883)) for one in found]
+
+    def issue(self, unit: str, request: str) -> bytes | None:
+        with tempfile.TemporaryDirectory(prefix="xunkong-csr-") as folder:
+            csr, out = Path(folder, "unit.csr"), Path(folder, "unit.crt")
+            csr.write_text(request, "ascii")
+            self._run("ca", "issue", "--unit", unit, "--csr", str(csr), "--out", str(out))
+            return out.read_bytes()
+
+    def counts(self, unit: str, kid: str) -> bool:
+        listed = self._run("ca", "list", "--unit", unit)
+        return any(row["kid"] == kid and row["revoked_ms"] is None for row in listed)
+
+    def code(self) -> str | None:
+        return None
+
+    def release_key(self) -> bytes | None:
+        named = self._table(self._config).get("releases", {}).get("key", "release.pub")
+        path = self._config.parent / named
+        return path.read_bytes() if path.is_file() else None
+
+    def heard(self, unit: str) -> dict[str, Any] | None:
+        rows = [row for row in self._run("units") if row["unit"] == unit]
+        return rows[0] if rows else {"online": False}
+
+    def _table(self, path: Path) -> dict[str, Any]:
+        try:
+            return tomllib.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as exc:
+            raise Fault(
+                f"无法读取 {path}：{exc}；请给出网关的 gateway.toml",
+                f"cannot read {path}: {exc}; give the gateway's gateway.toml",
+            ) from exc
+
+    def _run(self, *words: str) -> list[dict[str, Any]]:
+        command = [sys.executable, "-m", "xunkong", "--lang", "en", "gateway", *words]
+        command += ["--config", str(self._config), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            tail = "\n".join(done.stderr.strip().splitlines()[-LINES:])
+            raise Fault(f"网关命令失败：{tail}", f"a command of the gateway failed: {tail}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class SiteByCode:
+    """A gateway that the laptop does not reach: `authority` (PEM file) came from it, and a `code`."""
+
+    def __init__(self, authority: Path, code: str | None) -> None:
+        self._authority, self._code = authority, code
+
+    def authority(self) -> bytes:
+        return read_authority(self._authority)
+
+    def brokers(self) -> list[Broker]:
+        return []
+
+    def issue(self, unit: str, request: str) -> bytes | None:
+        del unit, request
+        return None
+
+    def counts(self, unit: str, kid: str) -> bool:
+        del unit, kid
+        return True
+
+    def code(self) -> str | None:
+        return self._code
+
+    def release_key(self) -> bytes | None:
+        return None
+
+    def heard(self, unit: str) -> dict[str, Any] | None:
+        del unit
+        return None
+
+
+def read_authority(path: Path) -> bytes:
+    """The authority's certificate. Raises `Fault`."""
+    try:
+        text = path.read_bytes()
+    except OSError as exc:
+        raise _no_authority(path, exc.strerror or "?") from exc
+    if b"-----BEGIN CERTIFICATE-----" not in text:
+        raise _no_authority(path, "no PEM")
+    return text
+
+
+def _no_authority(path: Path, why: str) -> Fault:
+    words = Words(
+        f"没有证书机构的证书 {path}（{why}）；请从网关复制 keys/ca.crt，用 --ca 给出",
+        f"there is no certificate of the authority, {path} ({why}); copy keys/ca.crt, give it by --ca",
+    )
+    return Fault(*words)

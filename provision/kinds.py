@@ -1,0 +1,68 @@
+"""Which machines a bundle is made for: processor and Debian release, and what both mean to pip and apt."""
+
+from msgspec import Struct
+
+from wire.words import Fault
+
+ARCHES = {"aarch64": "arm64", "x86_64": "amd64"}
+"""Debian's name of each processor, by the kernel's."""
+
+
+class Release(Struct, frozen=True):
+    """A Debian release, on which Raspberry Pi OS of the same name rests. `glibc`: minor version of its 2.x."""
+
+    python: str
+    glibc: int
+    packages: tuple[str, ...]
+    """Debian packages that a unit needs, and a fresh image lacks; of units alone, the gateway's are others."""
+    wheels: tuple[str, ...] = ()
+    """What pip brings beside the project, where it has a wheel for an aarch64."""
+
+
+RELEASES = {
+    "bookworm": Release("3.11", 36, ("chrony", "python3-venv"), ("lgpio>=0.2.2",)),
+    "trixie": Release("3.13", 41, ("chrony", "python3-venv", "python3-lgpio")),
+}
+OLDEST_GLIBC = 17
+
+
+class Kind(Struct, frozen=True):
+    """One kind of machine."""
+
+    os: str
+    arch: str
+
+    @property
+    def release(self) -> Release:
+        """What its Debian release brings."""
+        return RELEASES[self.os]
+
+    @property
+    def debian_arch(self) -> str:
+        """As dpkg names the processor."""
+        return ARCHES[self.arch]
+
+    @property
+    def python(self) -> str:
+        """The Python of its release, as `3.11`."""
+        return self.release.python
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """The platform tags that run on it, best first (PEP 600)."""
+        minors = range(self.release.glibc, OLDEST_GLIBC - 1, -1)
+        tags = (f"manylinux_2_{minor}_{self.arch}" for minor in minors)
+        return (*tags, f"manylinux2014_{self.arch}", f"linux_{self.arch}")
+
+    def __str__(self) -> str:
+        return f"{self.os} {self.arch}"
+
+
+def kind_of(os: str, arch: str) -> Kind:
+    """Raises `Fault` for a machine that no bundle is made for."""
+    if os not in RELEASES or arch not in ARCHES:
+        raise Fault(
+            f"不支持 {os} {arch}；应为 {'、'.join(RELEASES)} 与 {'、'.join(ARCHES)}",
+            f"{os} {arch} is not supported; give one of {', '.join(RELEASES)} and of {', '.join(ARCHES)}",
+        )
+    return Kind(os, arch)

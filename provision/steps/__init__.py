@@ -1,0 +1,1 @@
+"""What is done on a unit, one file for each concern; each finds out first what is wanting."""

@@ -1,0 +1,59 @@
+"""The unit's key and certificate: the key is made on the unit and stays; the certificate comes from the site.
+
+Where the laptop has the gateway's folder, request and certificate go by hand (`device enrol --csr`, `gateway ca
+issue`, `device enrol --cert`); else the unit asks the gateway itself with the one-time code.
+"""
+
+import hashlib
+import json
+
+from provision.host.job import CONFIG, IDENTITY, USER, XUNKONG, Done, Job, done, own
+from provision.host.laid import Laid
+from wire.words import Fault
+
+AUTHORITY = "/etc/xunkong/ca.crt"
+AS_UNIT = f"cd / && runuser -u {USER} --"
+ENROL = f"{AS_UNIT} {XUNKONG} device enrol --config {CONFIG}"
+CSR, CRT = own("unit.csr"), own("unit.crt")
+
+
+def papers(job: Job) -> Done:
+    """Gets a certificate where none is held that counts at this site."""
+    authority = job.site.authority()
+    kid = held(job)
+    if kid and _trusts(job, authority) and job.site.counts(job.wish.unit, kid):
+        job.report["kid"] = kid
+        return done(False, f"密钥 {kid}", f"key {kid}")
+    job.machine.lay([Laid(AUTHORITY, authority)])
+    if not job.machine.dry:
+        _enrol(job)
+        job.report["kid"] = kid = held(job)
+    return done(True, f"密钥 {kid}", f"key {kid}")
+
+
+def held(job: Job) -> str | None:
+    """The name of the key whose certificate the unit holds; None where it holds none that is fit."""
+    answer = job.machine.ask(f"{ENROL} --held --json")
+    return json.loads(answer.out)["kid"] if answer.good else None
+
+
+def _trusts(job: Job, authority: bytes) -> bool:
+    answer = job.machine.ask(f"sha256sum <{IDENTITY}/ca.crt")
+    return answer.out.startswith(hashlib.sha256(authority).hexdigest())
+
+
+def _enrol(job: Job) -> None:
+    code = job.site.code()
+    if code is not None:
+        job.machine.run("systemctl stop xunkong-device.service 2>/dev/null || true")
+        job.machine.run(f"{ENROL} --ca {AUTHORITY} --code -", stdin=code)
+        return
+    job.machine.run(f"{ENROL} --ca {AUTHORITY} --csr {CSR}")
+    made = job.site.issue(job.wish.unit, job.machine.run(f"cat {CSR}") + "\n")
+    if made is None:
+        raise Fault(
+            "没有证书，也没有注册码；请用 --gateway 给出 gateway.toml，或用 --code 给出注册码",
+            "no certificate, and no code; give gateway.toml by --gateway, or a one-time code by --code",
+        )
+    job.machine.lay([Laid(CRT, made)])
+    job.machine.run(f"{ENROL} --cert {CRT} && rm -f {CSR} {CRT}")

@@ -1,0 +1,126 @@
+"""`device.toml`: the unit's name and role, the way to the brokers, and the parts as the builder's book wires them."""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hardware.book.sheet import Sheet, sheets
+from provision.host.facts import Facts
+from provision.host.job import CONFIG, IDENTITY, USER, Done, Job, Wish, done, own
+from provision.host.laid import Laid
+from wire.words import Fault
+
+CHRONY_SOCKET = "/run/chrony.xunkong.sock"
+RELEASE_KEY = "/etc/xunkong/release.pub"
+ASK = "/run/xunkong-device"
+OURS = ("unit", "broker", "journal", "identity")
+"""Sections that are not the technician's to give."""
+
+
+def settings(job: Job) -> Done:
+    """Lays it down; its content is looked at by the unit's own software in the steps that follow."""
+    text = device_toml(job.wish, job.known)
+    files = [Laid(CONFIG, text.encode(), "640", group=USER)]
+    release_key = job.site.release_key()
+    if release_key:
+        files.append(Laid(RELEASE_KEY, release_key))
+    return done(job.machine.lay(files), CONFIG, CONFIG)
+
+
+def device_toml(wish: Wish, facts: Facts) -> str:
+    """The file's text. Raises `Fault` where the parts of this board in this role are not known."""
+    table: dict[str, Any] = {
+        "unit": {"id": wish.unit, "role": wish.role, "reboot": ["touch", f"{ASK}/reboot"]},
+        "broker": [{"host": one.host, "port": one.port} for one in wish.brokers],
+        "journal": {"path": own("journal.db")},
+        "identity": {"folder": IDENTITY},
+    }
+    parts = {**_by_book(wish, facts), **wish.parts}
+    parts = {name: section for name, section in parts.items() if section}
+    if "gps" in parts:
+        parts["clock"] = {"chrony_socket": CHRONY_SOCKET, **parts.get("clock", {})}
+    if "camera" in parts:
+        parts["camera"] = {"folder": own("photos"), **parts["camera"]}
+    if "power" in parts:
+        parts["power"] = {"off": ["touch", f"{ASK}/poweroff"], **parts["power"]}
+    parts["health"] = {"zone": wish.zone, **parts.get("health", {})}
+    return to_toml({**table, **parts})
+
+
+def read_parts(path: Path) -> dict[str, Any]:
+    """The sections of a technician's file (TOML, as in device.toml); an empty one is a part that the unit lacks.
+
+    Raises `Fault`.
+    """
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as exc:
+        raise Fault(f"无法读取 {path}：{exc}", f"cannot read {path}: {exc}") from exc
+    for name, section in found.items():
+        if name in OURS or not isinstance(section, dict):
+            raise Fault(
+                f"{path}：[{name}] 由部署程序写入，请删除",
+                f"{path}: [{name}] is written by provisioning itself; remove it",
+            )
+    return found
+
+
+def sheet_of(role: str, board: str | None) -> Sheet | None:
+    """The builder's book's sheet for a board in a role; None where the book has none."""
+    found = (one for one in sheets() if one.role.partition("-")[0] == role and board in one.models)
+    return next(found, None)
+
+
+def _by_book(wish: Wish, facts: Facts) -> dict[str, Any]:
+    sheet = sheet_of(wish.role, facts.board)
+    if sheet is None:
+        if wish.parts:
+            return {}
+        raise Fault(
+            f"手册中没有 {facts.model or '此机器'} 作为 {wish.role} 的接线；请用 --parts FILE 给出部件",
+            f"the builder's book does not wire {facts.model or 'this machine'} as {wish.role}; "
+            "give its parts by --parts FILE",
+        )
+    assert facts.board is not None
+    parts: dict[str, Any] = {
+        name: {"port": _port(name, by_board[facts.board], facts.readers)}
+        for name, by_board in sheet.ports.items()
+        if name not in wish.parts
+    }
+    parts["panel"] = {"kind": "gpio"}
+    if wish.role == "vehicle":
+        parts["power"] = {"hold_s": 10}
+    return parts
+
+
+def _port(part: str, port: str, there: Sequence[str]) -> str:
+    """A port of the book's; where it names a folder, the one device that is plugged in."""
+    if not port.endswith("/"):
+        return port
+    if len(there) != 1:
+        names = " ".join(there) or "-"
+        raise Fault(
+            f"{port} 下应恰有一个 USB 读卡器，现为：{names}；请插好，或用 --parts 给出 [{part}] port",
+            f"{port} should have one USB reader, it has: {names}; plug it in, or give [{part}] port by --parts",
+        )
+    return port + there[0]
+
+
+def to_toml(table: Mapping[str, Any]) -> str:
+    """Sections of plain values, and lists of such sections, as TOML."""
+    lines = [
+        "# Written by xunkong provision; what is changed here is written over by its next run."
+    ]
+    for name, section in table.items():
+        many = isinstance(section, list)
+        for one in section if many else [section]:
+            lines += ["", f"[[{name}]]" if many else f"[{name}]"]
+            lines += [f"{key} = {_value(value)}" for key, value in one.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    """JSON's strings, numbers, booleans and lists are TOML's too."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,66 @@
+"""A machine is asked and changed; here it is this very one. Over SSH it is in tests/virtual_pi."""
+
+import pytest
+from pyinfra.operations import files
+
+from provision.host import machine as room
+from provision.host.laid import Laid
+from provision.host.machine import Machine, alone, quoted
+from tests.provision.conftest import faulty
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "DUE", str(tmp_path / "due"))
+    monkeypatch.setattr(room, "LOCK", str(tmp_path / "lock"))
+    with Machine(None) as made:
+        yield made
+
+
+def test_a_question_has_its_answer(machine):
+    answer = machine.ask("cat; echo err >&2; exit 3", "line\n")
+    assert (answer.good, answer.out, answer.err) == (False, "line", "err")
+
+
+def test_a_change_that_fails_says_what_it_said(machine):
+    assert machine.run("echo 'a b'") == "a b"
+    assert "no such thing" in faulty(machine.run, "echo no such thing >&2; false")
+
+
+def test_a_change_waits_for_one_that_a_broken_connection_left_running(machine, tmp_path):
+    mark = tmp_path / "mark"
+    left = alone(f"sleep 0.5; touch {mark}")
+    machine.ask(
+        f"nohup {left} >/dev/null 2>&1 </dev/null & until ! flock -n {room.LOCK} true; do :; done"
+    )
+    assert machine.run(f"test -e {mark} && echo after") == "after"
+
+
+def test_an_operation_of_pyinfras_is_done_once(machine, tmp_path):
+    path = tmp_path / "made"
+    assert machine.do(files.directory, path=str(path))
+    assert path.is_dir()
+    assert not machine.do(files.directory, path=str(path))
+
+
+def test_what_follows_files_is_done_even_if_a_run_broke_off_before_it(machine, tmp_path):
+    file, count = Laid(str(tmp_path / "x"), b"x", None), tmp_path / "count"
+    then = f"echo >>{count}"
+    assert machine.applied("it", [file], then)
+    assert not machine.applied("it", [file], then)
+    (tmp_path / "x").write_bytes(b"y")
+    faulty(machine.applied, "it", [file], "false")
+    assert machine.applied("it", [file], then)
+    assert not machine.applied("it", [file], then)
+    assert count.read_text() == "\n\n"
+
+
+def test_on_a_dry_run_nothing_is_run(tmp_path):
+    with Machine(None, dry=True) as machine:
+        assert machine.run(f"touch {tmp_path / 'x'}") == ""
+        assert machine.do(files.directory, path=str(tmp_path / "d"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_words_are_quoted_for_the_shell():
+    assert quoted("a b", 3) == "'a b' 3"

@@ -1,0 +1,60 @@
+"""The sheet that goes into the box."""
+
+import json
+
+import pytest
+
+from provision.host.report import sheet, write_report
+from tests.provision.conftest import faulty
+
+REPORT = {
+    "unit": "cp-<1>",
+    "role": "checkpoint",
+    "zone": "Asia/Shanghai",
+    "at": "2026-11-28T03:00:00+00:00",
+    "done": True,
+    "version": "0.1.0",
+    "brokers": ["gw:8883"],
+    "kid": "f0637c10585cd7f6",
+    "machine": {
+        "model": "Raspberry Pi 4 Model B",
+        "board": "pi4",
+        "serial": "4a1b",
+        "os": "bookworm",
+    },
+    "selftest": {
+        "at": "then",
+        "findings": [
+            {"part": "nfc", "verdict": "ok", "what": "answers", "what_zh": "应答"},
+            {"fit": True},
+        ],
+    },
+}
+
+
+@pytest.fixture
+def text():
+    return sheet(REPORT)
+
+
+def test_unit_machine_and_wires_are_on_it(text):
+    for word in ("cp-&lt;1&gt;", "Raspberry Pi 4", "4a1b", "f0637c10585cd7f6", "应答 · answers"):
+        assert word in text
+    assert "<1>" not in text
+    assert text.count("☐") > 10 and "GPIO4" in text
+
+
+def test_a_machine_that_is_not_in_the_book_has_no_wires():
+    assert "☐" not in sheet(REPORT | {"machine": {"model": "PC"}})
+
+
+def test_both_files_are_written(tmp_path):
+    report = REPORT | {"unit": "cp-1"}
+    paths = write_report(report, tmp_path / "reports")
+    assert json.loads(paths[0].read_text("utf-8")) == report
+    assert [path.name for path in paths] == ["cp-1.json", "cp-1.html"]
+
+
+def test_a_folder_that_is_none(tmp_path):
+    (tmp_path / "file").touch()
+    assert "cannot write" in faulty(write_report, REPORT, tmp_path / "file")
