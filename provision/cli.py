@@ -5,6 +5,8 @@ import getpass
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ def add_commands(commands: Commands) -> None:
     """Declares the room's commands."""
     _bundle_command(commands)
     _host_command(commands)
+    _fleet_command(commands)
 
 
 def _bundle_command(commands: Commands) -> None:
@@ -58,10 +61,42 @@ def _host_command(commands: Commands) -> None:
     add.add_argument("host", metavar="HOST", help=said)
     add.add_argument("--unit", required=True, metavar="ID", help=commands.say("单元", "the unit"))
     add.add_argument("--role", required=True, choices=ROLES, help=commands.say("角色", "its role"))
-    said = commands.say("时区，缺省 Asia/Shanghai", "its time zone; Asia/Shanghai if left out")
-    add.add_argument("--zone", default="Asia/Shanghai", metavar="Z", help=said)
+    said = commands.say(
+        "与 --ca：一次性注册码；- 询问", "with --ca: a one-time code; - asks for it"
+    )
+    add.add_argument("--code", metavar="CODE", help=said)
+    said = commands.say("信任此主机密钥指纹", "trust a host key with this fingerprint")
+    add.add_argument("--host-key", metavar="SHA256:…", help=said)
     said = commands.say("部署包", "the bundle")
     add.add_argument("--bundle", type=Path, required=True, metavar="FILE", help=said)
+    _shared_options(commands, add)
+    said = commands.say("型号文件", "where the model is written")
+    model = "/proc/device-tree/model"
+    add.add_argument("--model-file", default=model, metavar="PATH", help=said)
+    said = commands.say("启动分区", "the boot partition")
+    add.add_argument("--boot-folder", default="/boot/firmware", metavar="PATH", help=said)
+
+
+def _fleet_command(commands: Commands) -> None:
+    words = Words("把多台机器变成单元", "turn many machines into units")
+    example = "xunkong provision fleet fleet.csv --gateway site/gateway.toml --bundle bookworm.zip"
+    add = commands.add("fleet", words, example, fleet)
+    said = commands.say(
+        "CSV：host,unit,role，可有 zone,bundle,parts,user,code",
+        "CSV: host,unit,role, and if need be zone,bundle,parts,user,code",
+    )
+    add.add_argument("fleet", type=Path, metavar="FLEET.csv", help=said)
+    said = commands.say("同时进行的台数，缺省 10", "how many at a time; 10")
+    add.add_argument("--parallel", type=int, default=10, metavar="N", help=said)
+    said = commands.say("部署包；可由各行另给", "the bundle; a line may name its own")
+    add.add_argument("--bundle", type=Path, metavar="FILE", help=said)
+    _shared_options(commands, add)
+    add.set_defaults(host_key=None)
+
+
+def _shared_options(commands: Commands, add: argparse.ArgumentParser) -> None:
+    said = commands.say("时区，缺省 Asia/Shanghai", "its time zone; Asia/Shanghai if left out")
+    add.add_argument("--zone", default="Asia/Shanghai", metavar="Z", help=said)
     _site_options(commands, add)
     _login_options(commands, add)
     _machine_options(commands, add)
@@ -77,10 +112,6 @@ def _site_options(commands: Commands, add: argparse.ArgumentParser) -> None:
         "够不到网关时：其 keys/ca.crt", "without the gateway at hand: its keys/ca.crt"
     )
     add.add_argument("--ca", type=Path, metavar="FILE", help=said)
-    said = commands.say(
-        "与 --ca：一次性注册码；- 从标准输入读", "with --ca: a one-time code; - reads it from stdin"
-    )
-    add.add_argument("--code", metavar="CODE", help=said)
     said = commands.say("broker 地址，可多次", "where units reach the broker; again for more")
     add.add_argument("--broker", action="append", default=[], metavar="HOST[:PORT]", help=said)
 
@@ -93,8 +124,6 @@ def _login_options(commands: Commands, add: argparse.ArgumentParser) -> None:
     how.add_argument("--key", type=Path, metavar="FILE", help=said)
     said = commands.say("询问密码", "ask for the password")
     how.add_argument("--ask-password", action="store_true", help=said)
-    said = commands.say("信任此主机密钥指纹", "trust a host key with this fingerprint")
-    add.add_argument("--host-key", metavar="SHA256:…", help=said)
     said = commands.say("已知主机", "hosts that are known")
     known = Path("~/.ssh/known_hosts")
     add.add_argument("--known-hosts", type=Path, default=known, metavar="FILE", help=said)
@@ -106,11 +135,6 @@ def _machine_options(commands: Commands, add: argparse.ArgumentParser) -> None:
         "parts that differ from the builder's book (TOML); an empty section: it has none",
     )
     add.add_argument("--parts", type=Path, metavar="FILE", help=said)
-    said = commands.say("型号文件", "where the model is written")
-    model = "/proc/device-tree/model"
-    add.add_argument("--model-file", default=model, metavar="PATH", help=said)
-    said = commands.say("启动分区", "the boot partition")
-    add.add_argument("--boot-folder", default="/boot/firmware", metavar="PATH", help=said)
     said = commands.say("只显示将会改动什么", "only show what would be changed")
     add.add_argument("--dry-run", action="store_true", help=said)
     said = commands.say("即使没有改动也再自检", "a self-test though nothing changed")
@@ -157,25 +181,47 @@ def bundle(args: argparse.Namespace) -> int:
 
 def host(args: argparse.Namespace) -> int:
     """Provisions one machine. 1 when a step failed."""
-    try:
+    with _laptop_only():
         from provision.host.command import provision_host
+
+    password = _password(args)
+    code = _unseen(Words("注册码：", "code: "), args.language) if args.code == "-" else args.code
+    return provision_host(args, password, code)
+
+
+def fleet(args: argparse.Namespace) -> int:
+    """Provisions many. 1 when one failed."""
+    with _laptop_only():
+        from provision.fleet.command import provision_fleet, shown
+
+    args.ended = lambda outcome: print(shown(outcome, args.json, args.language), flush=True)
+    outcomes, table = provision_fleet(args, _password(args))
+    if not args.json:
+        print("\n".join(("", *(words.say(args.language) for words in table))))
+    return 1 if any(outcome.why for outcome in outcomes) else 0
+
+
+@contextmanager
+def _laptop_only() -> Iterator[None]:
+    """What only a laptop has installed."""
+    logging.getLogger("paramiko").setLevel(logging.WARNING)
+    try:
+        yield
     except ModuleNotFoundError as exc:
         raise Fault(
             f"缺少 {exc.name}；请在电脑上安装：pip install 'xunkong[provision]'",
             f"{exc.name} is missing; on the laptop: pip install 'xunkong[provision]'",
         ) from exc
 
-    logging.getLogger("paramiko").setLevel(logging.WARNING)
-    password = None
-    if args.ask_password:
-        asked = Words(f"{args.user} 的密码：", f"password of {args.user}: ")
-        password = getpass.getpass(asked.say(args.language))
-    code = _typed_code(args.language) if args.code == "-" else args.code
-    return provision_host(args, password, code)
+
+def _password(args: argparse.Namespace) -> str | None:
+    if not args.ask_password:
+        return None
+    return _unseen(Words(f"{args.user} 的密码：", f"password of {args.user}: "), args.language)
 
 
-def _typed_code(language: Language) -> str:
-    """From standard input, unseen where somebody types it."""
+def _unseen(asked: Words, language: Language) -> str:
+    """Typed unseen; from standard input where nobody sits there."""
     if sys.stdin.isatty():
-        return getpass.getpass(Words("注册码：", "code: ").say(language)).strip()
+        return getpass.getpass(asked.say(language)).strip()
     return sys.stdin.readline().strip()

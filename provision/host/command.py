@@ -23,7 +23,7 @@ def provision_host(args: argparse.Namespace, password: str | None, code: str | N
     wish = _wish(args, site)
     bundle = Bundle(args.bundle)
     login = _login(args, password)
-    check_host_key(login.host, login.port, login.known_hosts, lambda q, f: _agreed(args, q, f))
+    check_host_key(login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f))
     show = Show(args.json, args.language)
     with Machine(login, args.dry_run) as machine:
         job = Job(machine, wish, bundle, site)
@@ -91,7 +91,7 @@ def split_port(text: str, otherwise: int) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _agreed(args: argparse.Namespace, question: Words, shown: str) -> bool:
+def agreed(args: argparse.Namespace, question: Words, shown: str) -> bool:
     """By `--host-key`, else by who sits there; nobody there is a no."""
     if args.host_key:
         return bool(args.host_key == shown)

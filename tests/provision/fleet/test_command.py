@@ -1,0 +1,79 @@
+"""The fleet's command: what goes to all, and what is asked before anything begins."""
+
+import json
+import socket
+
+import pytest
+
+import xunkong
+from provision.fleet import command as room
+from tests.provision.fleet.test_run import good
+
+
+@pytest.fixture
+def call(tmp_path, capsys, monkeypatch):
+    """Runs the command on a list; exit code, output, and what each process was told. Nobody is asked by SSH."""
+    told = []
+
+    def run(words, stdin):
+        told.append((list(words), stdin))
+        return good(words[words.index("--unit") + 1])
+
+    keep = room.run_fleet
+    monkeypatch.setattr(room, "run_fleet", lambda *words: keep(*words, run=run))
+
+    def make(text, *more):
+        (tmp_path / "fleet.csv").write_text(text)
+        words = [
+            "--lang",
+            "en",
+            "provision",
+            "fleet",
+            str(tmp_path / "fleet.csv"),
+            "--gateway",
+            "g",
+        ]
+        known = ["--known-hosts", str(tmp_path / "known_hosts")]
+        code = xunkong.main([*words, *known, *more])
+        said = capsys.readouterr()
+        return code, said.out + said.err, told
+
+    return make
+
+
+def known(tmp_path, *hosts):
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ6h4hWvBrFqPqR3dJ2Mx0cK0n0B3qz5cC1pXoVQ1Q2b"
+    (tmp_path / "known_hosts").write_text("".join(f"{host} {key}\n" for host in hosts))
+
+
+def test_options_go_to_all_and_the_table_ends_it(call, tmp_path):
+    known(tmp_path, "h1", "h2")
+    code, said, told = call(
+        "host,unit,role\nh1,u1,vehicle\nh2,u2,checkpoint\n",
+        *("--bundle", "b.zip", "--broker", "a", "--broker", "b:1", "--dry-run", "--parallel", "1"),
+    )
+    assert code == 0
+    assert said.splitlines()[-1] == "2 of 2 on duty"
+    words = told[0][0]
+    assert words[:4] == ["--gateway", "g", "--bundle", "b.zip"]
+    assert [words[at + 1] for at, word in enumerate(words) if word == "--broker"] == ["a", "b:1"]
+    assert "--dry-run" in words and "--test-again" not in words
+    assert told[0][1] == ""
+
+
+def test_a_host_that_cannot_be_trusted_holds_up_no_other(call, tmp_path):
+    known(tmp_path, "h2")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = f"host,unit,role\n127.0.0.1:{port},u1,vehicle\nh2,u2,vehicle\n"
+    code, said, told = call(text, "--json")
+    rows = [json.loads(line) for line in said.splitlines()]
+    assert (code, len(told)) == (1, 1)
+    assert [(row["unit"], row["done"]) for row in rows] == [("u1", False), ("u2", True)]
+    assert "cannot reach" in rows[0]["why"]
+
+
+def test_how_many_at_a_time_has_limits(call):
+    code, said, told = call("host,unit,role\nh1,u1,vehicle\n", "--parallel", "0")
+    assert (code, told) == (2, [])
+    assert "--parallel 0: give 1 to 50" in said
