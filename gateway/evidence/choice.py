@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec import Struct
 from sqlalchemy import Connection
 
 from gateway.evidence.rows import STREAMED, is_log
@@ -13,6 +12,7 @@ from gateway.store.heads import Key
 from gateway.store.schema import boots, photo_holds, records
 from gateway.store.times import BootAnchor, repaired
 from wire.batch import decode_record
+from wire.evidence.bundle import Choice
 from wire.records import Photo
 from wire.topics import GATEWAY
 from wire.words import Fault
@@ -20,21 +20,6 @@ from wire.words import Fault
 _ID = re.compile(r"([a-z0-9-]{1,32})/(event|track)/([0-9a-f]{16}(?:~[0-9a-f]{8})?)/([0-9]{1,16})")
 Chosen = Mapping[Key, Sequence[tuple[int, int]]]
 """For each log the spans of records, first to last, in their order."""
-
-
-class Choice(Struct, frozen=True):
-    """What is asked for, all of it together. Times are UTC ms, from (included) to (not); None: without end."""
-
-    unit: str | None = None
-    from_ms: int | None = None
-    to_ms: int | None = None
-    incident: str | None = None
-    ids: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        said = [f"unit {self.unit}"] if self.unit else []
-        said += [f"incident {self.incident}"] if self.incident else []
-        return ", ".join([*said, *self.ids])[:200]
 
 
 def choose(connection: Connection, choice: Choice) -> Chosen:

@@ -62,9 +62,9 @@ def _export_command(commands: Commands) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Writes a bundle. 1 when a photo that belongs to it is not here."""
-    from gateway.evidence.choice import Choice
     from gateway.evidence.export import export
     from gateway.keys import GatewayKeys
+    from wire.evidence.bundle import Choice
 
     with opened(args) as (config, store):
         begin, end = moment_ms("--from", args.begin, config), moment_ms("--to", args.end, config)

@@ -6,8 +6,7 @@ is no such root yet: the chain cannot be followed to a signature without the rec
 
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
-from hashlib import sha256
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,9 +16,11 @@ from msgspec import Struct, structs
 from sqlalchemy import Connection
 
 from gateway.daily_root import Reached, heads_at
-from gateway.evidence.choice import Choice, Chosen, choose
+from gateway.evidence import holes
+from gateway.evidence.choice import Chosen, choose
 from gateway.evidence.days import Day, all_days
-from gateway.evidence.rows import held_certificates, is_log, kept, records_of, snapshot
+from gateway.evidence.parts import PartWriter
+from gateway.evidence.rows import h_at, held_certificates, is_log, kept, records_of, snapshot
 from gateway.keys import AUTHORITY as CA_FILE
 from gateway.keys import GatewayKeys
 from gateway.photo_files import whole
@@ -27,12 +28,12 @@ from gateway.store.heads import Key
 from gateway.store.open import Store
 from gateway.store.schema import photo_files, records
 from wire.batch import decode_record
-from wire.chain import START
 from wire.evidence.bundle import (
     AUTHORITY,
     MANIFEST,
     PREFIX,
     SIGNATURE,
+    Choice,
     DayRoot,
     Manifest,
     Paper,
@@ -45,14 +46,13 @@ from wire.evidence.bundle import (
     line_of,
 )
 from wire.evidence.merkle import head_text, leaf, path
+from wire.evidence.spans import is_in
 from wire.evidence.walk import Kept
 from wire.records import Photo
 from wire.topics import GATEWAY
 from wire.words import Fault
 
 CHUNK = 256 * 1024
-FIRST_DATE = (1980, 1, 1, 0, 0, 0)
-"""Zip knows no earlier one; when the parts were written says nothing, and the manifest says when it was made."""
 
 
 class Exported(Struct, frozen=True):
@@ -82,7 +82,7 @@ def export(
             chosen = choose(connection, choice)
             with zipfile.ZipFile(file, "w") as into:
                 packer = _Packer(connection, keys, photos, into)
-                packer.pack(chosen, str(choice), store.identity, now_ms)
+                packer.pack(chosen, choice, store.identity, now_ms)
             file.flush()
             os.fsync(file.fileno())
         new.replace(out)
@@ -107,11 +107,12 @@ class _Packer:
         self._parts: dict[str, Part] = {}
         self._runs: list[Run] = []
         self._kids = {keys.kid}
+        self._closed: set[tuple[str, Key]] = set()
         self._count = 0
         self._announced: dict[str, None] = {}
         self.done = Exported(0, 0, 0, 0, 0)
 
-    def pack(self, chosen: Chosen, why: str, identity: str, now_ms: int) -> None:
+    def pack(self, chosen: Chosen, asked: Choice, identity: str, now_ms: int) -> None:
         """Writes all of it."""
         days = all_days(self._connection)
         heads = {
@@ -120,16 +121,22 @@ class _Packer:
         for key, spans in chosen.items():
             for first, last in self._stretched(key, spans, days, heads):
                 self._write_runs(key, first, last, spans)
+        for key in chosen:
+            self._write_words(key)
+        unasked = [
+            one for key in chosen for one in holes.unasked(self._connection, key, self._runs)
+        ]
         roots = [self._day(day, heads[day.date], chosen) for day in days if day.date in heads]
         pictures = [self._picture(digest) for digest in self._announced]
         manifest = Manifest(
             v=1,
             made_ms=now_ms,
             store=identity,
-            why=why,
+            asked=asked,
             wanted=[
                 Span(*key, first, last) for key, spans in chosen.items() for first, last in spans
             ],
+            unasked=unasked,
             runs=self._runs,
             certificates=list(self._papers()),
             photos=pictures,
@@ -150,6 +157,7 @@ class _Packer:
                 day = self._closing(key, last, days)
                 if day:
                     found[day.date] = day
+                    self._closed.add((day.date, key))
         return list(found.values())
 
     def _closing(self, key: Key, last: int, days: list[Day]) -> Day | None:
@@ -185,7 +193,7 @@ class _Packer:
     # Parts
 
     def _write_runs(
-        self, key: Key, first: int, last: int, wanted: Iterable[tuple[int, int]]
+        self, key: Key, first: int, last: int, wanted: Sequence[tuple[int, int]]
     ) -> None:
         """The records `first` to `last`, a part for each stretch without a hole."""
         rows = self._rows(key, first, last)
@@ -199,12 +207,23 @@ class _Packer:
                     at = row.seq
                     part.write(line_of(self._whole(key, begun, row)))
                     self._kids |= {row.kid} if row.kid else set()
-                    if any(low <= at <= high for low, high in wanted):
+                    if is_in(wanted, at):
                         self._note_photo(row)
                     row = next(rows, None)
                     if row is not None and row.seq != at + 1:
                         break
             self._runs.append(Run(*key, begun, at, prev.hex() if prev else None, name))
+
+    def _write_words(self, key: Key) -> None:
+        """The signed records that say why others are gone between the runs of a log."""
+        is_new = True
+        while is_new:
+            is_new = False
+            missing = holes.gone(self._connection, key, self._runs)
+            for place, seq in holes.words_on(self._connection, key, missing):
+                if not self._is_in_a_run(place, seq):
+                    self._write_runs(place, seq, self._signed_end(place, seq), ())
+                    is_new = True
 
     def _rows(self, key: Key, first: int, last: int) -> Iterator[Any]:
         for row in records_of(self._connection, key, first - 1):
@@ -217,22 +236,11 @@ class _Packer:
         one = kept(row)
         if row.batch_first is None or row.batch_first > begun or row.batch_prev:
             return one
-        return structs.replace(one, batch_prev=self._h_at(key, row.batch_first - 1))
+        return structs.replace(one, batch_prev=h_at(self._connection, key, row.batch_first - 1))
 
     def _h_before(self, key: Key, row: Any) -> bytes | None:
         prev: bytes | None = row.prev
-        return prev or self._h_at(key, row.seq - 1)
-
-    def _h_at(self, key: Key, seq: int) -> bytes | None:
-        if seq == 0:
-            return START
-        query = sa.select(records.c.h).where(is_log(records, key), records.c.seq == seq)
-        found: bytes | None = self._connection.execute(query).scalar()
-        if found is not None:
-            return found
-        after = sa.select(records.c.prev).where(is_log(records, key), records.c.seq == seq + 1)
-        before: bytes | None = self._connection.execute(after).scalar()
-        return before
+        return prev or h_at(self._connection, key, row.seq - 1)
 
     def _note_photo(self, row: Any) -> None:
         said = decode_record(row.raw)
@@ -267,14 +275,15 @@ class _Packer:
         self._put(AUTHORITY, (self._keys.folder / CA_FILE).read_bytes())
 
     def _day(self, day: Day, heads: dict[Key, Reached], chosen: Chosen) -> DayRoot:
-        """The root's own record, and the proofs of those chosen logs whose head of that day is in a run."""
+        """The root's own record, and the proofs of the chosen logs that it closes, or whose head is in a run."""
         self._write_runs((GATEWAY, "event", day.log), day.seq, day.seq, ())
         keys = sorted(heads)
         leaves = [leaf(head_text(*key, *heads[key])) for key in keys]
         proofs = [
             Proof(*key, heads[key][0], at, [one.hex() for one in path(leaves, at)])
             for at, key in enumerate(keys)
-            if key in chosen and self._is_in_a_run(key, heads[key][0])
+            if (day.date, key) in self._closed
+            or (key in chosen and self._is_in_a_run(key, heads[key][0]))
         ]
         return DayRoot(day.date, day.log, day.seq, day.logs, proofs)
 
@@ -294,32 +303,5 @@ class _Packer:
         with self._part(name) as part:
             part.write(content)
 
-    def _part(self, name: str, is_packed: bool = False) -> "_PartWriter":
-        return _PartWriter(self._zip, name, is_packed, self._parts)
-
-
-class _PartWriter:
-    """A part that is being written, and its hash beside it. `is_packed`: it would not deflate."""
-
-    def __init__(
-        self, into: zipfile.ZipFile, name: str, is_packed: bool, parts: dict[str, Part]
-    ) -> None:
-        info = zipfile.ZipInfo(name, FIRST_DATE)
-        info.compress_type = zipfile.ZIP_STORED if is_packed else zipfile.ZIP_DEFLATED
-        self._file = into.open(info, "w", force_zip64=True)
-        self._name, self._parts = name, parts
-        self._sha, self._size = sha256(), 0
-
-    def __enter__(self) -> "_PartWriter":
-        return self
-
-    def write(self, content: bytes) -> None:
-        """Adds to it."""
-        self._file.write(content)
-        self._sha.update(content)
-        self._size += len(content)
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        if self._name not in (MANIFEST, SIGNATURE):
-            self._parts[self._name] = Part(self._sha.hexdigest(), self._size)
+    def _part(self, name: str, is_packed: bool = False) -> PartWriter:
+        return PartWriter(self._zip, name, is_packed, self._parts)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from gateway.store.heads import Key
 from gateway.store.open import Store
 from gateway.store.schema import certificates, logs, records, root_heads
+from wire.chain import START
 from wire.evidence.keyring import Held
 from wire.evidence.walk import Kept
 from wire.limits import MAX_RECORDS
@@ -106,6 +107,19 @@ def values_before(connection: Connection, key: Key, seq: int) -> list[bytes]:
         prev = sa.select(records.c.prev).where(is_log(records, key), records.c.seq == seq)
         values = [h for h in connection.execute(prev).scalars() if h]
     return values[::-1]
+
+
+def h_at(connection: Connection, key: Key, seq: int) -> bytes | None:
+    """The chain's value after record `seq`; None where neither it nor the next one is here to tell."""
+    if seq == 0:
+        return START
+    query = sa.select(records.c.h).where(is_log(records, key), records.c.seq == seq)
+    found: bytes | None = connection.execute(query).scalar()
+    if found is not None:
+        return found
+    after = sa.select(records.c.prev).where(is_log(records, key), records.c.seq == seq + 1)
+    before: bytes | None = connection.execute(after).scalar()
+    return before
 
 
 def held_certificates(connection: Connection, kid: str) -> list[Held]:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.daily_root import DailyRoot
-from gateway.evidence.choice import Choice
 from gateway.evidence.export import export
 from gateway.evidence.verify import Scope, Total, Verification
 from gateway.ingest.intake import Intake, Message
@@ -22,6 +21,7 @@ from sim.measure.ingest import NAMES, batches, segment
 from sim.measure.journal import a_checkin
 from sim.measure.row import Row
 from wire.batch import encode_record
+from wire.evidence.bundle import Choice
 from wire.evidence.check import BundleCheck
 from wire.keys import KeySigner
 

@@ -11,6 +11,7 @@ It proves itself to whoever has the authority's certificate, with no gateway and
 """
 
 from base64 import b64decode, b64encode
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -51,6 +52,27 @@ class Span(Struct, frozen=True):
     log: BranchId
     first: Seq
     last: Seq
+
+
+class Choice(Struct, frozen=True):
+    """What is asked for, all of it together. Times are UTC ms, from (included) to (not); None: without end."""
+
+    unit: UnitName | None = None
+    from_ms: AtMs | None = None
+    to_ms: AtMs | None = None
+    incident: Text | None = None
+    ids: tuple[Text, ...] = ()
+
+    def __str__(self) -> str:
+        said = [f"unit {self.unit}"] if self.unit else []
+        said += [f"from {_utc(self.from_ms)}"] if self.from_ms is not None else []
+        said += [f"to {_utc(self.to_ms)}"] if self.to_ms is not None else []
+        said += [f"incident {self.incident}"] if self.incident else []
+        return ", ".join([*said, *self.ids])[:200]
+
+    def is_whole(self, unit: str) -> bool:
+        """Whether all that there is of `unit` is asked for."""
+        return unit == self.unit and self.from_ms is None and self.to_ms is None
 
 
 class Run(Struct, frozen=True):
@@ -108,13 +130,18 @@ class DayRoot(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """The bundle's table of contents. `why`: what was asked for; `store`: of which store."""
+    """The bundle's table of contents. `store`: of which store.
+
+    `wanted`: the records that `asked` asks for; `unasked`: those of the same logs that it does not ask for, which
+    the store has and the bundle has not. What is in neither of them nor in a run is missing.
+    """
 
     v: Literal[1]
     made_ms: AtMs
     store: Name
-    why: Text
+    asked: Choice
     wanted: list[Span]
+    unasked: list[Span]
     runs: list[Run]
     certificates: list[Paper]
     photos: list[Picture]
@@ -184,6 +211,13 @@ def kept_of(line: bytes) -> Kept:
         kid=one.kid,
         sig=one.sig,
     )
+
+
+def _utc(at_ms: int) -> str:
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+    except (OverflowError, ValueError, OSError):
+        return f"{at_ms} ms"
 
 
 def _raw(one: Line) -> bytes:

@@ -1,8 +1,6 @@
 """Checks a bundle of evidence with nothing but the site's authority: parts, signatures, chains, photos, roots."""
 
-from bisect import bisect_right
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from operator import itemgetter
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -27,15 +25,14 @@ from wire.evidence.bundle import (
     kept_of,
 )
 from wire.evidence.findings import Finding, What, joined
+from wire.evidence.holes import Holes
 from wire.evidence.keyring import Held, Keyring
 from wire.evidence.merkle import ALGORITHM, head_text, leaf, root_by
+from wire.evidence.spans import LogKey, Spans, by_log, is_in, key_of
 from wire.evidence.walk import LogWalk
 from wire.evidence.zipped import ZippedParts
 from wire.records import Photo, Root
 from wire.topics import GATEWAY
-
-Spans = list[tuple[int, int]]
-"""From first to last, in their order; none touches another."""
 
 Place = tuple[str, int]
 """A log, and a record in it."""
@@ -68,7 +65,8 @@ class BundleCheck:
         self._heads: dict[Place, bytes] = {}
         self._roots: dict[Place, Root] = {}
         self._announced: dict[str, bool] = {}
-        self._asked: dict[tuple[str, str, str], Spans] = {}
+        self._asked: dict[LogKey, Spans] = {}
+        self._holes = Holes()
 
     def run(self) -> Iterator[Finding]:
         """What is found; afterwards `total` is told. Whatever the file is, nothing is raised."""
@@ -88,7 +86,7 @@ class BundleCheck:
         if authority is None:
             authority = _own_authority(parts)
             yield Finding("certificate", AUTHORITY, _unknown(authority))
-        self._asked = _by_log(manifest.wanted)
+        self._asked = by_log(manifest.wanted)
         yield from _parts(parts, manifest)
         keyring = _keyring(parts, manifest, authority)
         yield from _signature(parts, text, manifest, keyring)
@@ -97,9 +95,9 @@ class BundleCheck:
         counts = [0, 0]
         for run in manifest.runs:
             walk = LogWalk(run.unit, run.stream, run.log, keyring, run.first, _before(run))
-            yield from self._run_of(parts, run, walk, manifest, wanted)
+            yield from self._run_of(parts, run, walk, wanted)
             counts[0], counts[1] = counts[0] + walk.records, counts[1] + walk.proven
-        yield from _lacking(manifest)
+        yield from self._holes.found(manifest)
         proven = yield from self._pictures(manifest)
         yield from self._days(manifest)
         self.total = BundleTotal(
@@ -109,7 +107,7 @@ class BundleCheck:
             photos_proven=proven,
             days=len(manifest.roots),
             made_ms=manifest.made_ms,
-            why=manifest.why,
+            why=str(manifest.asked),
         )
 
     # Records
@@ -119,19 +117,16 @@ class BundleCheck:
         parts: ZippedParts,
         run: Run,
         walk: LogWalk,
-        manifest: Manifest,
         noted: set[Place],
     ) -> Iterator[Finding]:
-        asked = [
-            (s.first, s.last) for s in manifest.wanted if (s.unit, s.stream, s.log) == _key(run)
-        ]
+        asked = self._asked.get(key_of(run), [])
         try:
             for line in parts.lines(run.part):
                 row = kept_of(line)
                 yield from walk.take(row)
                 if (run.where, row.seq) in noted:
                     self._heads[run.where, row.seq] = row.h
-                self._note(run, row.seq, row.raw, _is_in(asked, row.seq))
+                self._note(run, row.seq, row.raw, is_in(asked, row.seq))
         except BadBundle as exc:
             yield Finding("bundle", run.part, str(exc))
         yield from walk.end()
@@ -140,6 +135,7 @@ class BundleCheck:
 
     def _note(self, run: Run, seq: int, raw: bytes, is_asked: bool) -> None:
         record = decode_record(raw)
+        self._holes.note(run, record)
         if isinstance(record, Root) and run.unit == GATEWAY:
             self._roots[run.where, seq] = record
         if isinstance(record, Photo) and record.lost is None and run.unit != GATEWAY:
@@ -179,7 +175,8 @@ class BundleCheck:
         for day in manifest.roots:
             yield from self._day(day)
             covered |= {_log(proof) for proof in day.proofs}
-        for where in sorted({run.where for run in manifest.runs if run.unit != GATEWAY} - covered):
+        units = {"/".join(key) for key in self._asked if key[0] != GATEWAY}
+        for where in sorted(units - covered):
             yield Finding("waiting", where, "no daily root covers it yet")
 
     def _day(self, day: DayRoot) -> Iterator[Finding]:
@@ -211,6 +208,9 @@ def _manifest(text: bytes) -> Manifest:
         raise BadBundle(f"{MANIFEST} cannot be read: {exc}") from exc
     if len({run.part for run in manifest.runs}) < len(manifest.runs):
         raise BadBundle(f"{MANIFEST} names a part of records twice")
+    spans: tuple[Run | Span, ...] = (*manifest.runs, *manifest.wanted, *manifest.unasked)
+    if any(one.first > one.last for one in spans):
+        raise BadBundle(f"{MANIFEST} has a span of records that ends before it begins")
     return manifest
 
 
@@ -270,46 +270,9 @@ def _signature(
         yield Finding("signature", MANIFEST, why)
 
 
-def _lacking(manifest: Manifest) -> Iterator[Finding]:
-    """What was asked for and lies in no run: those spans are as the store had them, so a run was taken out."""
-    there = _by_log(manifest.runs)
-    for span in manifest.wanted:
-        runs = there.get(_key(span), [])
-        found = _around(runs, span.first)
-        if found is None or found[1] < span.last:
-            at = span.first if found is None else found[1] + 1
-            yield Finding("missing", "/".join(_key(span)), "asked for", at, span.last)
-
-
-def _by_log(spans: Iterable[Run | Span]) -> dict[tuple[str, str, str], Spans]:
-    """Spans by their log, those that touch as one."""
-    found: dict[tuple[str, str, str], Spans] = {}
-    for one in sorted(spans, key=lambda one: (_key(one), one.first)):
-        there = found.setdefault(_key(one), [])
-        if there and one.first <= there[-1][1] + 1:
-            there[-1] = (there[-1][0], max(there[-1][1], one.last))
-        else:
-            there.append((one.first, one.last))
-    return found
-
-
-def _around(spans: Spans, seq: int) -> tuple[int, int] | None:
-    """The span that `seq` lies in."""
-    at = bisect_right(spans, seq, key=itemgetter(0)) - 1
-    return spans[at] if at >= 0 and seq <= spans[at][1] else None
-
-
-def _is_in(spans: Spans, seq: int) -> bool:
-    return _around(spans, seq) is not None
-
-
 def _before(run: Run) -> list[bytes]:
     return [bytes.fromhex(run.prev)] if run.prev else []
 
 
-def _key(one: Run | Proof | Span) -> tuple[str, str, str]:
-    return (one.unit, one.stream, one.log)
-
-
 def _log(proof: Proof) -> str:
-    return "/".join(_key(proof))
+    return "/".join((proof.unit, proof.stream, proof.log))

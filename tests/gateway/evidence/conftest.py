@@ -12,6 +12,7 @@ from gateway.ingest.intake import Intake
 from gateway.ingest.registry import Registry, keep
 from gateway.photo_files import note_kept, whole
 from gateway.store import schema
+from gateway.store.book import Book
 from gateway.store.own_log import OwnLog
 from wire import records
 from wire.evidence.findings import Finding
@@ -87,6 +88,17 @@ class Scene:
         (total,) = (one for one in everything if isinstance(one, Total))
         found = [(f.is_note, (f.what, f.where, f.first, f.last)) for f in self.findings]
         return [f for note, f in found if not note], [f for note, f in found if note], total
+
+
+def say_removed(scene, log, seq):
+    """The gateway's own signed word that the policy took record `seq` of cp-01's `log`."""
+    what = {"what": "event", "count": 1, "before_ms": scene.now_ms, "why": "[retention]"}
+    place = {"unit": "cp-01", "log": log.log, "first": seq, "last": seq}
+    with scene.store.writing() as connection:
+        book = Book(scene.store.is_sqlite)
+        book.open(connection, scene.now_ms)
+        scene.own.write(book, records.Removed, **what, **place, h_last=log.hs[seq].hex())
+        book.close()
 
 
 @pytest.fixture

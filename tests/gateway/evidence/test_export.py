@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.evidence.choice import Choice
+from gateway.config import RetentionSection
 from gateway.evidence.export import export
 from gateway.photo_holds import hold
-from tests.gateway.evidence.conftest import NOW_MS
+from gateway.retention import Retention
+from tests.gateway.evidence.conftest import NOW_MS, say_removed
 from tests.keys import Site
-from wire.evidence.bundle import PREFIX
+from wire.evidence.bundle import PREFIX, Choice
 from wire.evidence.check import BundleCheck
 from wire.records import Dropped, Photo
 from wire.words import Fault
@@ -130,7 +131,7 @@ class TestWhatIsWell:
         scene.take(log, 7, 9)
         scene.close_day()
         one = bundle(ids=(f"{WHERE}/2", f"{WHERE}/8"))
-        assert one.check() == ([], [])
+        assert one.check() == ([], [("outside", WHERE, 7, 7)])
         runs = [
             (run["first"], run["last"]) for run in one.manifest["runs"] if run["unit"] == "cp-01"
         ]
@@ -198,6 +199,96 @@ class TestWhatIsWell:
     def test_it_overwrites_nothing(self, case, bundle):
         with pytest.raises(Fault, match="is there already"):
             bundle()
+
+
+class TestHoles:
+    """Records that the store has no longer, with all that stands beside them in the store set right."""
+
+    @pytest.fixture
+    def log(self, scene, unit_log):
+        log = unit_log()
+        for number in range(9):
+            log.checkin(at_ms=NOW_MS + number * 1000)
+            scene.take(log, number + 1)
+        return log
+
+    def cut(self, scene, log, seq):
+        scene.change("records", {"unit": "cp-01", "seq": seq})
+        row = {"unit": "cp-01", "seq": seq + 1}
+        scene.change("records", row, prev=log.hs[seq], batch_prev=log.hs[seq])
+
+    @pytest.mark.parametrize(
+        "choice",
+        [
+            {},
+            {"from_ms": NOW_MS + 2000, "to_ms": NOW_MS + 8000},
+            {"ids": (f"{WHERE}/2", f"{WHERE}/9")},
+        ],
+    )
+    def test_cut_out_of_the_middle(self, scene, bundle, log, choice):
+        self.cut(scene, log, 5)
+        one = bundle(**choice if "ids" in choice else {"unit": "cp-01", **choice})
+        assert one.check()[0] == [("missing", WHERE, 5, 5)]
+
+    def test_cut_off_the_beginning(self, scene, bundle, log):
+        self.cut(scene, log, 1)
+        assert bundle(unit="cp-01", from_ms=NOW_MS + 4000).check()[0] == [("missing", WHERE, 1, 1)]
+
+    def test_cut_off_the_end_after_a_root_was_made(self, scene, bundle, log):
+        scene.close_day()
+        scene.change("records", {"unit": "cp-01", "seq": 9})
+        one = bundle()
+        assert "root" in [what for what, *_ in one.check()[0]]
+        assert f"the head of {WHERE}" in str(one.findings)
+
+    def test_cut_out_and_called_unasked(self, scene, bundle, log):
+        one = bundle()
+        parts = one.parts()
+        manifest = json.loads(parts["manifest.json"])
+        (run,) = manifest["runs"]
+        first = b"".join(lines(parts)[:4])
+        second = parts["records/1.jsonl"][len(first) :].partition(b"\n")[2]
+        manifest["runs"] = [
+            run | {"last": 4},
+            run | {"first": 6, "prev": log.hs[5].hex(), "part": "records/2.jsonl"},
+        ]
+        manifest["wanted"] = [
+            {k: r[k] for k in ("unit", "stream", "log", "first", "last")} for r in manifest["runs"]
+        ]
+        manifest["unasked"] = [manifest["wanted"][0] | {"first": 5, "last": 5}]
+        parts |= {"manifest.json": json.dumps(manifest).encode()}
+        one.reseal(parts | {"records/1.jsonl": first, "records/2.jsonl": second}, one.keys)
+        assert ("missing", WHERE, 5, 5) in one.check()[0]
+
+    def test_what_its_unit_declared_later_brings_the_declaration(self, scene, bundle, unit_log):
+        log, other = unit_log(), unit_log(log="f" * 16)
+        for number in range(9):
+            log.checkin(at_ms=NOW_MS + number * 1000)
+        scene.take(log, 1, 3)
+        fields = {"first": 4, "last": 6, "h_last": log.hs[6].hex(), "why": "evicted"}
+        scene.take(other.grow(3).add(Dropped, stream="event", log=LOG, **fields).grow(3))
+        scene.take(log, 7, 9)
+        one = bundle(unit="cp-01", from_ms=NOW_MS + 1000, to_ms=NOW_MS + 8000)
+        assert one.check() == ([], [("declared", WHERE, 4, 6), ("waiting", WHERE, None, None)])
+
+    def test_what_the_policy_removed_brings_the_gateways_word(self, scene, bundle, log):
+        scene.now_ms += 40 * 86_400_000
+        scene.take(log.grow(4), 10, 13)
+        policy = RetentionSection(event_days=30)
+        Retention(scene.store, policy, (), scene.own, scene.now_ms).run()
+        assert bundle().check() == ([], [("removed", WHERE, 1, 9), ("waiting", WHERE, None, None)])
+
+    def test_a_word_of_the_policy_does_not_reach_the_middle(self, scene, bundle, log):
+        self.cut(scene, log, 5)
+        say_removed(scene, log, 5)
+        assert bundle().check()[0] == [("missing", WHERE, 5, 5)]
+
+    def test_a_span_that_ends_before_it_begins(self, case):
+        parts = case.parts()
+        manifest = json.loads(parts["manifest.json"])
+        manifest["unasked"] = [manifest["wanted"][0] | {"first": 9, "last": 2}]
+        case.reseal(parts | {"manifest.json": json.dumps(manifest).encode()}, case.keys)
+        assert case.check()[0] == [("bundle", "case.zip", None, None)]
 
 
 class TestAttacks:
@@ -383,7 +474,7 @@ class TestHostileFiles:
         many = [span | {"first": 10 * n, "last": 10 * n + 1} for n in range(1, 20_001)]
         manifest["wanted"] += many
         case.reseal(parts | {"manifest.json": json.dumps(manifest).encode()}, case.keys)
-        assert len(case.check()[0]) == len(many)
+        assert case.check()[0] == [("missing", WHERE, 7, 200_001)]
 
     @settings(
         max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
