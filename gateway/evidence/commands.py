@@ -117,10 +117,12 @@ def _total(one: "Total", unproven: int) -> Words:
     verdict = Words(f"有 {unproven} 处未证实", f"{unproven} things NOT proven")
     if not unproven:
         verdict = Words("全部证实", "all proven")
+    zh = f"（已比对 {one.compared} 个）" if one.compared else ""
+    en = f" ({one.compared} compared with those given)" if one.compared else ""
     day = f"; {one.newest_day} {one.newest_root}" if one.newest_day else ""
     return Words(
         f"{verdict.zh}：{one.logs} 个日志，{one.proven}/{one.records} 条记录，"
-        f"{one.photos_proven}/{one.photos} 张照片，{one.days} 个每日根值{day}",
+        f"{one.photos_proven}/{one.photos} 张照片，{one.days} 个每日根值{zh}{day}",
         f"{verdict.en}: {one.logs} logs, {one.proven}/{one.records} records, "
-        f"{one.photos_proven}/{one.photos} photos, {one.days} daily roots{day}",
+        f"{one.photos_proven}/{one.photos} photos, {one.days} daily roots{en}{day}",
     )

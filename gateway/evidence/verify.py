@@ -60,7 +60,10 @@ class LogResult(Struct, frozen=True):
 
 
 class Total(Struct, frozen=True):
-    """All of it together. `days`: daily roots; `newest_root`: the last one, to be compared by hand."""
+    """All of it together. `days`: daily roots; `compared`: those held against what was forwarded.
+
+    `newest_root`: the last one, to be compared by hand.
+    """
 
     logs: int
     records: int
@@ -68,6 +71,7 @@ class Total(Struct, frozen=True):
     photos: int
     photos_proven: int
     days: int
+    compared: int
     newest_day: str | None
     newest_root: str | None
 
@@ -115,6 +119,7 @@ class Verification:
             photos=self._photos.looked_at,
             photos_proven=self._photos.proven,
             days=len(days),
+            compared=len({day.date for day in days} & self._scope.forwarded.keys()),
             newest_day=days[-1].date if days else None,
             newest_root=days[-1].root if days else None,
         )

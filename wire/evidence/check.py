@@ -41,7 +41,7 @@ Place = tuple[str, int]
 class BundleTotal(Struct, frozen=True):
     """What a bundle holds, and how much of it is proven; all zero where it cannot be read.
 
-    `why`: what was asked for.
+    `why`: what was asked for; `compared`: days whose root was held against the one that was forwarded.
     """
 
     records: int = 0
@@ -49,6 +49,7 @@ class BundleTotal(Struct, frozen=True):
     photos: int = 0
     photos_proven: int = 0
     days: int = 0
+    compared: int = 0
     made_ms: int | None = None
     why: str = ""
 
@@ -106,6 +107,7 @@ class BundleCheck:
             photos=len(manifest.photos),
             photos_proven=proven,
             days=len(manifest.roots),
+            compared=len({day.date for day in manifest.roots} & self._forwarded.keys()),
             made_ms=manifest.made_ms,
             why=str(manifest.asked),
         )
@@ -171,6 +173,8 @@ class BundleCheck:
     # Daily roots
 
     def _days(self, manifest: Manifest) -> Iterator[Finding]:
+        if self._forwarded and not manifest.roots:
+            yield Finding("root", self._path.name, "no root is in it to be compared with yours")
         covered: set[str] = set()
         for day in manifest.roots:
             yield from self._day(day)

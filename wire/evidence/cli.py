@@ -78,9 +78,11 @@ def _total(one: "BundleTotal", unproven: int) -> Words:
     verdict = Words(f"有 {unproven} 处未证实", f"{unproven} things NOT proven")
     if not unproven:
         verdict = Words("全部证实", "all proven")
+    zh = f"（已比对 {one.compared} 个）" if one.compared else ""
+    en = f" ({one.compared} compared with those given)" if one.compared else ""
     return Words(
         f"{verdict.zh}：{one.proven}/{one.records} 条记录，{one.photos_proven}/{one.photos} 张照片，"
-        f"{one.days} 个每日根值；{made} 导出：{one.why}",
+        f"{one.days} 个每日根值{zh}；{made} 导出：{one.why}",
         f"{verdict.en}: {one.proven}/{one.records} records, {one.photos_proven}/{one.photos} photos, "
-        f"{one.days} daily roots; made {made} for {one.why}",
+        f"{one.days} daily roots{en}; made {made} for {one.why}",
     )

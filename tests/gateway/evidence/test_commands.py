@@ -69,7 +69,9 @@ class TestVerify:
         events.write_text(
             json.dumps({"id": "1", "data": root}) + "\n" + json.dumps({"kind": "boot"})
         )
-        assert xk("gateway", "verify", "--config", config, "--roots", events)[0] == 0
+        code, out, _ = xk("gateway", "verify", "--config", config, "--roots", events)
+        assert code == 0
+        assert "1 daily roots (1 compared with those given)" in out
         events.write_text(json.dumps(root | {"root": "ab" * 32}))
         code, out, _ = xk("gateway", "verify", "--config", config, "--roots", events)
         assert code == 1
@@ -137,6 +139,21 @@ class TestBundle:
         code, out, _ = xk("evidence", "check", case, "--ca", tmp_path / "ca.crt")
         assert code == 1
         assert out.startswith("\ufffd[2Jall proven: the bundle does not hold")
+
+    def test_roots_are_compared_and_counted(self, xk, case, scene, tmp_path):
+        root = json.loads(scene.rows("records", unit="gw")[0]["raw"])
+        roots = tmp_path / "roots.jsonl"
+        asked = ("evidence", "check", case, "--ca", tmp_path / "ca.crt", "--roots", roots)
+        roots.write_text(json.dumps({"record": root}))
+        code, out, _ = xk(*asked)
+        assert code == 0
+        assert "1 daily roots (1 compared with those given)" in out
+        roots.write_text(json.dumps({"record": root | {"root": "ab" * 32}}))
+        assert xk(*asked)[0] == 1
+        roots.write_text("")
+        code, _, err = xk(*asked)
+        assert code == 2
+        assert "no root record is in" in err
 
     def test_times_without_a_unit_are_refused(self, xk, config, tmp_path):
         asked = ("--from", "2025-11-23T17:26", tmp_path / "case.zip")

@@ -392,6 +392,16 @@ class TestAttacks:
         case.reseal(parts | {"manifest.json": json.dumps(manifest).encode()}, case.keys)
         assert case.check()[0] == [("day", WHERE, 6, 6)]
 
+    def test_a_bundle_without_roots_where_roots_were_given(self, case):
+        parts = case.parts()
+        manifest = json.loads(parts["manifest.json"])
+        manifest["roots"] = []
+        case.reseal(parts | {"manifest.json": json.dumps(manifest).encode()}, case.keys)
+        assert case.check()[0] == []
+        assert case.check(forwarded={"2025-11-23": "ab" * 32})[0] == [
+            ("root", "case.zip", None, None)
+        ]
+
     def test_a_part_that_nobody_named(self, case):
         case.write(case.parts() | {"photos/extra.jpg": b"x"})
         assert case.check()[0] == [("bundle", "photos/extra.jpg", None, None)]
