@@ -38,6 +38,8 @@ def backup_commands(commands: Commands) -> None:
     add.add_argument("file", type=Path, metavar="FILE", help=commands.say("备份", "the backup"))
     said = commands.say("把已有数据库移到一旁", "set a store that has records aside")
     add.add_argument("--force", action="store_true", help=said)
+    said = commands.say("备份时站点用的是另一证书机构", "the site had another authority then")
+    add.add_argument("--another-authority", action="store_true", help=said)
     said = commands.say("从此目录取回照片", "bring the photos back from this folder")
     add.add_argument("--photos", type=Path, metavar="DIR", help=said)
 
@@ -77,7 +79,7 @@ def restore(args: argparse.Namespace) -> int:
 
     config = load(args.config)
     keys = GatewayKeys(Path(config.keys.folder))
-    own = OwnLog(keys)
+    own, authority = OwnLog(keys), None if args.another_authority else keys.authority
     with _shown(args.language) as saying:
-        done = put_back(config, args.file, own, keys.authority, args.force, args.photos, saying)
+        done = put_back(config, args.file, own, authority, args.force, args.photos, saying)
     return print_rows(args, [msgspec.structs.asdict(done)])

@@ -9,16 +9,18 @@ from gateway.orders import VALID_S, give, listed
 from gateway.show import utc
 from gateway.terminal import leaf, opened, print_rows
 from wire.commands import Commands
-from wire.words import Words
+from wire.orders import UNATTENDED
+from wire.words import Fault, Words
 
 WHAT = Words(
     "photo（拍照）、locate（报告位置）、reboot（重启）、sos-over（解除 SOS）、update（更新；xunkong fleet update）、"
     "rollback（回到另一槽的版本）；"
-    "text 及其他命令由岗亭人员确认",
+    "text 由岗亭人员确认",
     "photo, locate (say where it is), reboot, sos-over (the distress is over), update (xunkong fleet update), "
-    "rollback (to the software in the other slot); text and any other is "
-    "acknowledged by the person at the box",
+    "rollback (to the software in the other slot); text is acknowledged by the person at the box",
 )
+TEXT = "text"
+KNOWN = UNATTENDED | {TEXT}
 
 
 def order_commands(commands: Commands) -> None:
@@ -39,9 +41,24 @@ def order_commands(commands: Commands) -> None:
 
 def order_send(args: argparse.Namespace) -> int:
     """Keeps the order; ingest publishes it as soon as the unit can be reached."""
+    _check(args.what, args.text)
     with opened(args) as (_, store):
         order = give(store, args.unit, args.what, args.text, args.valid_s)
     return print_rows(args, [{"id": order, "unit": args.unit, "what": args.what}])
+
+
+def _check(what: str, text: str | None) -> None:
+    """A slip of the pen is no order to whoever stands at the box."""
+    if what not in KNOWN:
+        known = "、".join(sorted(KNOWN)), ", ".join(sorted(KNOWN))
+        raise Fault(
+            f"没有 {what!r} 这种命令；应为 {known[0]}；其他事项请用 text",
+            f"there is no order {what!r}; give {known[1]}; for anything else use text",
+        )
+    if what == TEXT and not text:
+        raise Fault(
+            'text 需要内容；例如 text "请回所"', 'text needs TEXT; for example: text "come in"'
+        )
 
 
 def order_list(args: argparse.Namespace) -> int:

@@ -42,14 +42,14 @@ def restore(
     config: GatewayConfig,
     file: Path,
     own: OwnLog,
-    authority: Authority,
+    authority: Authority | None,
     force: bool,
     photos: Path | None,
     saying: Saying,
 ) -> Restored:
     """Puts `file` in the place of the store of `config`; `force`: also of one that has records.
 
-    `authority`: this site's, which made the certificates in a backup of it.
+    `authority`: this site's, which made the certificates in a backup of it; None: it had another one then.
     `photos`: a folder to bring the photos back from. Nothing is deleted; until all of the backup was looked at
     nothing is changed. Raises `BackupFault`.
     """
@@ -166,7 +166,9 @@ def _into_postgres(
 class _Renewal:
     """Looks at what was put back, and makes it a store of its own."""
 
-    def __init__(self, file: Path, manifest: Manifest, own: OwnLog, authority: Authority) -> None:
+    def __init__(
+        self, file: Path, manifest: Manifest, own: OwnLog, authority: Authority | None
+    ) -> None:
         self.file, self.manifest = file, manifest
         self._own, self._authority = own, authority
 
@@ -199,19 +201,13 @@ class _Renewal:
             certificates.c.unit == GATEWAY, certificates.c.der.is_not(None)
         )
         made = list(connection.execute(signers).scalars())
-        if made and not any(self._is_ours(der) for der in made):
+        if self._authority and made and not any(_made_by(self._authority, der) for der in made):
             raise BackupFault(
-                f"备份 {self.file} 属于另一站点：其证书不是本站点的机构签发的；请核对文件与 [keys] folder",
+                f"备份 {self.file} 属于另一站点：其证书不是本站点的机构签发的；请核对文件与 [keys] folder；"
+                "若站点密钥已重建，用 --another-authority",
                 f"backup {self.file} is another site's: its certificates are not of this site's authority; "
-                "check the file, and [keys] folder",
+                "check the file, and [keys] folder; --another-authority if the site's keys were made anew",
             )
-
-    def _is_ours(self, der: bytes) -> bool:
-        try:
-            self._authority.read(der, "sign")
-        except BadCertificate:
-            return False
-        return True
 
     def _tell(self, store: Store, connection: Connection, identity: str, now_ms: int) -> None:
         made = datetime.fromtimestamp(self.manifest.made_ms / 1000, UTC)
@@ -222,3 +218,11 @@ class _Renewal:
         what = f"the store was put back from a backup of {when}; {before} is now {identity}"
         self._own.alarm(book, what)
         book.close()
+
+
+def _made_by(authority: Authority, der: bytes) -> bool:
+    try:
+        authority.read(der, "sign")
+    except BadCertificate:
+        return False
+    return True

@@ -120,7 +120,7 @@ def _asked(args: argparse.Namespace, store: Store) -> tuple[str, Ed25519PublicKe
         return _newest(store, args.unit)
     try:
         pem = args.csr.read_text("ascii")
-        unit = args.unit or common_name(x509.load_pem_x509_csr(pem.encode()).subject)
+        unit = args.unit or _named_in(pem)
         public = read_request(pem, unit)
     except OSError as exc:
         raise Fault(
@@ -133,6 +133,15 @@ def _asked(args: argparse.Namespace, store: Store) -> tuple[str, Ed25519PublicKe
         ) from exc
     _check_unit(unit)
     return unit, public
+
+
+def _named_in(pem: str) -> str:
+    """Whom a signing request is for. Raises ValueError."""
+    try:
+        found = x509.load_pem_x509_csr(pem.encode())
+    except ValueError:  # whose text is the library's advice to programmers
+        raise ValueError("it is no signing request in PEM") from None
+    return common_name(found.subject)
 
 
 def _newest(store: Store, unit: str | None) -> tuple[str, Ed25519PublicKey]:

@@ -541,7 +541,10 @@ def test_backup_and_restore(xk, busy, config, keys, tmp_path):
     busy.store.close()
     code, _, said = xk("restore", "--config", config, file, language="zh")
     assert (code, "用 --force" in said) == (2, True)
-    code, out, _ = xk("restore", "--config", config, file, "--force", "--json")
+    code, _, said = xk("restore", "--config", config, file, "--force")
+    assert (code, "is another site's" in said) == (2, True)
+    again = ("--force", "--another-authority", "--json")
+    code, out, _ = xk("restore", "--config", config, file, *again)
     (done,) = lines(out)
     assert (code, done["records"]) == (0, saved["records"])
     assert done["store"] != saved["store"]

@@ -68,7 +68,10 @@ def test_another_one_for_the_key_that_is_known(xk, site_store, csr):
         (("ca", "issue", "--renew", "--unit", "cp-01"), "cp-01 has no certificate that counts"),
         (("ca", "issue", "--renew"), "--renew needs --unit"),
         (("ca", "issue", "--csr", "/nowhere"), "cannot read /nowhere"),
-        (("ca", "issue", "--csr", __file__), "is not signed for: .*device enrol --csr"),
+        (
+            ("ca", "issue", "--csr", "/dev/null"),
+            "is not signed for: it is no .*; .*device enrol --csr",
+        ),
         (
             ("ca", "renew", "cellar"),
             "'cellar' is no key of the site; give broker, gateway, signing",
