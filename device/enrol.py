@@ -18,6 +18,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from device.link.bounded import BoundedClient
 from device.link.mqtt import Broker
 from device.next_papers import NextPapers
 from device.papers import AUTHORITY, NO_CHECK_TIME
@@ -131,7 +132,7 @@ class _Asking:
         self._over = threading.Event()
         self._cert: str | None = None
         self._why = "no answer"
-        self._client = Client(
+        self._client = BoundedClient(
             CallbackAPIVersion.VERSION2, client_id=unit, reconnect_on_failure=False
         )
         self._client.connect_timeout = CONNECT_S

@@ -14,6 +14,7 @@ says: what the first one keeps out, gateway and unit must withstand there by the
 | an unknown CA | `test_a_broker_of_another_authority` (the unit's side) | `fleet/test_broker_check.py` (the broker's) |
 | plain TCP, old TLS, no or other certificates | | `fleet/test_broker_check.py` |
 | an oversize payload, a zip bomb | `test_too_much_at_once` | `fleet/test_broker_check.py` |
+| a message that fills a machine | `test_a_message_that_fills_a_machine` | `wire/test_packets.py` |
 | a forged acknowledgement, a forged `done` | `test_acknowledgements_of_a_bad_broker` | `core/test_signatures.py` |
 | an older, an unsigned config | `test_configurations_of_a_bad_broker` | `test_pair.py`, `core/test_signatures.py` |
 | an unsigned state with a version | `test_a_version_that_nobody_signed` | `gateway/test_config_versions.py` |
@@ -46,6 +47,7 @@ from wire import chain, codec, topics
 from wire.batch import decode_batch, encode_batch
 from wire.live import Hello, State
 from wire.orders import Ack, ConfigMessage, OrderMessage, PhotoAck, UnitConfig
+from wire.packets import MOST_BYTES
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -166,6 +168,8 @@ def test_too_much_at_once(siege):
     assert set_aside(siege, "cp-2", "inflates to more than")
     siege.stranger.say(EVENTS, b"{" + b" " * 300_000)
     assert set_aside(siege, "cp-2", "300001 bytes, more than")
+    siege.stranger.say(EVENTS, b"{" + b" " * 10**6)
+    assert set_aside(siege, "cp-2", f"{MOST_BYTES - len(EVENTS) - 4} bytes, more than")
 
 
 # What a broker tries upon a unit
@@ -223,6 +227,12 @@ def test_configurations_of_a_bad_broker(siege):
     assert recorded(siege, "config", version=99, outcome="refused", why="it is not signed")
     badge = siege.other.tap()
     assert recorded(siege, "checkin", badge=badge, place="west")
+
+
+def test_a_message_that_fills_a_machine(siege):
+    """At a unit; the gateway's side is `test_too_much_at_once`."""
+    siege.stranger.say(topics.config("cp-2"), bytes(10**7))
+    assert recorded(siege, "checkin", badge=siege.other.tap())
 
 
 def test_a_version_that_nobody_signed(siege):

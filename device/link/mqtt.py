@@ -19,6 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device.core.events import Handed, Heard, LinkDown, LinkUp
+from device.link.bounded import BoundedClient
 from device.link.silence import Silence
 from device.papers import Papers
 from wire import topics
@@ -173,7 +174,7 @@ class MqttLink:
 
     def _make(self, broker: Broker, conn: int, held: "_Held") -> Client:
         self._papers.load()
-        client = Client(
+        client = BoundedClient(
             CallbackAPIVersion.VERSION2,
             client_id=self._unit,
             clean_session=True,
@@ -204,15 +205,15 @@ class MqttLink:
             self._put(LinkUp(conn, str(broker)))
 
         def disconnected(
-            client: Client,
-            _: Any,
+            _: Client,
+            __: Any,
             flags: DisconnectFlags,
             code: ReasonCode,
             props: Properties | None,
         ) -> None:
-            del client, flags, props
+            del flags, props
             shut_out = f"; {SHUT_OUT}" if broker.tls and not held.begun else ""
-            held.why = held.why or f"{broker}: {code}{shut_out}"
+            held.why = held.why or f"{broker}: {client.fault or code}{shut_out}"
             with self._tokens_lock:
                 self._tokens.clear()
                 self._early.clear()

@@ -15,7 +15,8 @@ from contextlib import suppress
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode
 
-READ_BYTES = 64 * 1024
+from wire.packets import PacketReader
+
 GATHER_BYTES = 8 * 1024
 GATHER_S = 0.003
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -29,19 +30,17 @@ class BufferedSocket:
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
-        self._came, self._at = b"", 0
+        self._reader = PacketReader(line.recv)
         self._gathered = bytearray()
         self._since_s = 0.0
         self._lock = threading.Lock()
 
     def recv(self, size: int) -> bytes:
-        """At most `size` bytes; empty at the end. Raises what the socket raises."""
-        if not self.unread():
+        """At most `size` bytes; empty at the end. Raises what the socket raises, and `PacketFault`."""
+        if not self._reader.unread():
             with self._lock:
-                self._came, self._at = self._line.recv(READ_BYTES), 0
-        data = self._came[self._at : self._at + size]
-        self._at += len(data)
-        return data
+                self._reader.fill()
+        return self._reader.take(size)
 
     def send(self, data: bytes | bytearray) -> int:
         """Takes all of `data`, and sends it now or within moments. Raises what the socket raises."""
@@ -61,7 +60,12 @@ class BufferedSocket:
 
     def unread(self) -> int:
         """How many bytes are here and were not read."""
-        return len(self._came) - self._at
+        return self._reader.unread()
+
+    @property
+    def fault(self) -> str:
+        """Why the line was given up; empty while it is in order."""
+        return self._reader.fault
 
     def _send_if_due(self) -> None:
         idle = not self.unread()
@@ -94,8 +98,16 @@ class BufferedSocket:
 class BufferedClient(Client):
     """paho's client, whose socket is a `BufferedSocket`."""
 
+    line: BufferedSocket | None = None
+
     def _create_socket(self) -> BufferedSocket:
-        return BufferedSocket(super()._create_socket())  # type: ignore[arg-type]
+        self.line = BufferedSocket(super()._create_socket())  # type: ignore[arg-type]
+        return self.line
+
+    @property
+    def fault(self) -> str:
+        """What was wrong with what the broker sent; empty where nothing was."""
+        return self.line.fault if self.line else ""
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Reads all that is here, not one packet for each wait."""

@@ -49,7 +49,7 @@ class BrokerLink:
         self._via, self._worker, self._inbox = via, worker, inbox
         self._will, self._greeted = will, greeted
         self._stop = threading.Event()
-        self._client: Client | None = None
+        self._client: BufferedClient | None = None
         self.why = "not connected yet"
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{via}", daemon=True)
 
@@ -94,7 +94,7 @@ class BrokerLink:
         self._client = None
         return True
 
-    def _make(self) -> Client:
+    def _make(self) -> BufferedClient:
         client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             client_id=f"{topics.GATEWAY}-{self._worker}",
@@ -125,7 +125,7 @@ class BrokerLink:
 
     def _disconnected(self, client: Client, _: Any, flags: Any, code: ReasonCode, p: Any) -> None:
         del client, flags, p
-        self.why = str(code)
+        self.why = (self._client and self._client.fault) or str(code)
 
     def _message(self, client: Client, _: Any, message: MQTTMessage) -> None:
         del client

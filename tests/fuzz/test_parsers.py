@@ -31,6 +31,7 @@ from tests.sun import sun_url
 from tests.wire.conftest import EXAMPLES
 from wire.batch import encode_record
 from wire.cards import keyfile, ring, sun
+from wire.packets import PacketFault, Packets
 from wire.words import Fault
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
@@ -69,6 +70,21 @@ def test_nmea(mutator):
                 epochs.take(found, number * 100)
         epochs.quiet(number * 100 + 50)
     assert held(splitter, epochs) - before < GROWN_OBJECTS
+
+
+def test_mqtt_packets(mutator):
+    """What is held, whatever is announced, is no more than a header."""
+    payload = bytes.fromhex("320a0003612f620007303132900300010130ffffff7f")
+    packets = Packets()
+    for _ in range(EACH):
+        data = mutator.bytes(payload, payload[::-1])
+        try:
+            passed = packets.admit(data)
+        except PacketFault:
+            packets = Packets()
+            continue
+        assert len(passed) <= len(data) + 4
+        assert len(packets._head) < 5
 
 
 def test_pn532_frames_and_answers(mutator):

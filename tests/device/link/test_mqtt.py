@@ -5,10 +5,11 @@ import threading
 
 import msgspec
 import pytest
+from paho.mqtt import publish
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device.core.events import Handed, LinkDown, LinkUp
+from device.core.events import Handed, Heard, LinkDown, LinkUp
 from device.link import mqtt, silence
 from device.link.mqtt import Broker, MqttLink
 from device.papers import Papers
@@ -20,6 +21,7 @@ from sim.city import City
 from sim.keys import CityKeys
 from sim.program import Program
 from wire import topics
+from wire.packets import MOST_BYTES
 
 WAIT_S = 20
 MESSAGES, SIZE = 1_000, 20_000
@@ -140,6 +142,31 @@ def test_a_connection_that_owes_an_answer_and_is_silent_is_given_up(
     until(told, LinkDown, meanwhile=link.look)
     set_mode("whole")
     until(told, LinkUp, meanwhile=link.look)
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """How much paho was made to hold of each packet."""
+    sizes, handle = [], Client._packet_handle
+
+    def noting(client):
+        sizes.append(len(client._in_packet["packet"]))
+        return handle(client)
+
+    monkeypatch.setattr(Client, "_packet_handle", noting)
+    return sizes
+
+
+def test_a_message_that_fills_a_machine_is_never_held_and_the_line_goes_on(broker, linked, held):
+    broker.start()
+    link, told = linked(broker.port, 0.0)
+    until(told, LinkUp)
+    topic = topics.config(UNIT)
+    for payload in (bytes(3_000_000), b"after"):
+        publish.single(topic, payload, 1, hostname="127.0.0.1", port=broker.port)
+    assert until(told, Heard) == Heard(topic, b"after", False)
+    assert max(held) == MOST_BYTES
+    assert link.publish(topics.hello(UNIT), b"{}", 1, False, 1)
 
 
 def test_over_tls_talking_and_listening_at_once_breaks_nothing(site, chatter, linked):

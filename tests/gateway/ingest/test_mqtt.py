@@ -16,6 +16,8 @@ from gateway.ingest.mqtt import BrokerLink
 from gateway.keys import GatewayKeys
 from sim.broker import Broker, free_port
 from wire import topics
+from wire.limits import MAX_PAYLOAD_BYTES
+from wire.packets import MOST_BYTES
 
 
 @pytest.fixture
@@ -93,6 +95,19 @@ def test_the_client_reads_and_writes_through_its_buffer(broker, linked):
     link, greeted = linked(BrokerSection("127.0.0.1", broker.port, tls=False))
     greeted.get(timeout=30)
     assert isinstance(link._client.socket(), BufferedSocket)
+
+
+def test_a_message_that_is_far_too_long_comes_cut_and_the_line_goes_on(broker, linked, unit):
+    inbox = Inbox()
+    _, greeted = linked(BrokerSection("127.0.0.1", broker.port, tls=False), inbox)
+    greeted.get(timeout=30)
+    for payload in (bytes(3_000_000), b"after"):
+        unit.client.publish(topics.log("cp-01", "event"), payload, 1).wait_for_publish(30)
+    came = inbox.take(30)
+    first, then = came if len(came) == 2 else [*came, *inbox.take(30)]
+    assert MAX_PAYLOAD_BYTES < len(first.payload) < MOST_BYTES
+    assert then.payload == b"after"
+    assert greeted.empty()
 
 
 def test_its_end_is_no_last_will_but_a_broken_one_is(broker, linked, unit):
