@@ -14,6 +14,7 @@ says: what the first one keeps out, gateway and unit must withstand there by the
 | an unknown CA | `test_a_broker_of_another_authority` (the unit's side) | `fleet/test_broker_check.py` (the broker's) |
 | plain TCP, old TLS, no or other certificates | | `fleet/test_broker_check.py` |
 | an oversize payload, a zip bomb | `test_too_much_at_once` | `fleet/test_broker_check.py` |
+| names made up to ask for certificates | `test_requests_of_names_that_nobody_gave` | `ingest/test_certificates.py` |
 | a message that fills a machine | `test_a_message_that_fills_a_machine` | `wire/test_packets.py` |
 | a forged acknowledgement, a forged `done` | `test_acknowledgements_of_a_bad_broker` | `core/test_signatures.py` |
 | an older, an unsigned config | `test_configurations_of_a_bad_broker` | `test_pair.py`, `core/test_signatures.py` |
@@ -37,7 +38,7 @@ from device.journal.journal import Journal
 from gateway.fleet.visitor import Visitor
 from gateway.orders import give
 from gateway.roster import Wanted
-from gateway.store.schema import quarantine
+from gateway.store.schema import quarantine, requests
 from gateway.unit_config import newest, push
 from sim.broker import find_mosquitto, free_port
 from sim.city import wait_for
@@ -46,7 +47,7 @@ from tests.siege import WAIT_S, Box, Siege
 from wire import chain, codec, topics
 from wire.batch import decode_batch, encode_batch
 from wire.live import Hello, State
-from wire.orders import Ack, ConfigMessage, OrderMessage, PhotoAck, UnitConfig
+from wire.orders import Ack, CertRequest, ConfigMessage, OrderMessage, PhotoAck, UnitConfig
 from wire.packets import MOST_BYTES
 
 pytestmark = pytest.mark.timeout(300)
@@ -170,6 +171,15 @@ def test_too_much_at_once(siege):
     assert set_aside(siege, "cp-2", "300001 bytes, more than")
     siege.stranger.say(EVENTS, b"{" + b" " * 10**6)
     assert set_aside(siege, "cp-2", f"{MOST_BYTES - len(EVENTS) - 4} bytes, more than")
+
+
+def test_requests_of_names_that_nobody_gave(siege):
+    for number in range(20):
+        asked = CertRequest(1, "x" * 2_000, f"{number:064x}")
+        siege.stranger.say(topics.csr(f"made-up-{number}"), codec.encode(asked))
+    assert set_aside(siege, "made-up-19", "no code of this unit")
+    with siege.store.reading() as connection:
+        assert connection.execute(sa.select(requests)).all() == []
 
 
 # What a broker tries upon a unit

@@ -5,6 +5,7 @@ import os
 import secrets
 from base64 import b64encode
 from hashlib import pbkdf2_hmac
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -21,6 +22,9 @@ GRACE_MS = 900_000
 
 ROUNDS = 101
 """As mosquitto_passwd does; what is hashed is a hash of 100 random bits, which nobody guesses."""
+
+
+NO_CODE = "no code of this unit proves it"
 
 
 def give_code(store: Store, unit: str, valid_h: float, now_ms: int) -> str:
@@ -49,18 +53,23 @@ def give_code(store: Store, unit: str, valid_h: float, now_ms: int) -> str:
     return said
 
 
+def proven(connection: Connection, unit: str, csr: str, shown: str) -> sa.Row[Any] | None:
+    """The code of `unit`, used or not, that `shown` proves for `csr`; None where there is none."""
+    rows = connection.execute(sa.select(codes).where(codes.c.unit == unit)).all()
+    return next((r for r in rows if hmac.compare_digest(proof(r.key, csr), shown)), None)
+
+
 def redeem(connection: Connection, unit: str, csr: str, shown: str, now_ms: int) -> str | None:
     """Uses up the code that `shown` proves; None when it does, else why not."""
-    for row in connection.execute(sa.select(codes).where(codes.c.unit == unit)).all():
-        if hmac.compare_digest(proof(row.key, csr), shown):
-            if row.used_ms is not None:
-                return "its code was used already"
-            if row.expires_ms <= now_ms:
-                return "its code is over"
-            used = codes.update().where(codes.c.id == row.id).values(used_ms=now_ms)
-            connection.execute(used)
-            return None
-    return "no code of this unit proves it"
+    row = proven(connection, unit, csr, shown)
+    if row is None:
+        return NO_CODE
+    if row.used_ms is not None:
+        return "its code was used already"
+    if row.expires_ms <= now_ms:
+        return "its code is over"
+    connection.execute(codes.update().where(codes.c.id == row.id).values(used_ms=now_ms))
+    return None
 
 
 def passwords(store: Store, now_ms: int) -> str:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from gateway.ingest import quarantine
 from gateway.ingest.bounds import Alarms, may_begin
 from gateway.ingest.branches import Branches
-from gateway.ingest.certificates import Counter
+from gateway.ingest.certificates import Counter, oversize, unproven
 from gateway.ingest.live import Live
 from gateway.ingest.photos import Answer, Chunk, Shelf
 from gateway.ingest.registry import Registry
@@ -336,14 +336,19 @@ class Intake:
     def _request(
         self, message: Message, place: topics.Up, signed: codec.Signed[CertRequest], now_ms: int
     ) -> None:
-        """A unit without a key that counts has a proof instead, which the authority checks."""
-        request, kid = signed.message, signed.kid
-        if request.proof is None or kid is not None:
-            fault = self._registry.check(place.unit, signed.text, kid, signed.sig)
-            if fault:
-                self._refuse(message, place, fault, now_ms)
-                return
-        self.counter.take(self._book.connection, place.unit, message.payload, now_ms)
+        """A unit without a key that counts has a proof instead."""
+        connection, unit = self._book.connection, place.unit
+        if signed.message.proof is None or signed.kid is not None:
+            asked = message.payload
+            fault = self._registry.check(unit, signed.text, signed.kid, signed.sig)
+            fault = fault or oversize(asked)
+        else:
+            asked = codec.encode(CertRequest(1, signed.message.csr, signed.message.proof))
+            fault = unproven(connection, unit, signed.message)
+        if fault:
+            self._refuse(message, place, fault, now_ms)
+            return
+        self.counter.take(connection, unit, asked, now_ms)
 
     def _declare(self, key: Key, gap: Gap, why: str) -> None:
         self._book.declare_gap(key, gap, why)

@@ -1,14 +1,27 @@
 """Requests for certificates at ingest: kept as they came, within bounds, and their answers told."""
 
+import random
+
 import pytest
 import sqlalchemy as sa
 
-from gateway.ingest.certificates import DAY_MS, FRESH_MS, MOST_A_DAY, WAITING, Counter
+from gateway.fleet.codes import give_code
+from gateway.ingest.certificates import (
+    AT_ONCE,
+    DAY_MS,
+    FRESH_MS,
+    MOST_A_DAY,
+    MOST_BYTES,
+    WAITING,
+    Counter,
+)
 from gateway.ingest.intake import Message
-from gateway.ingest.registry import Registry
+from gateway.ingest.registry import Registry, keep
 from gateway.store.schema import requests
+from tests.csr import signing_request
 from tests.keys import SIGNER
 from wire import codec, topics
+from wire.codes import meant, new_code, proof, proof_key
 from wire.orders import CertGrant, CertRequest, Refused
 
 NOW_MS = 1_795_000_000_000
@@ -104,3 +117,64 @@ def test_what_is_neither_signed_nor_proven_is_refused_and_kept_aside(
     assert rows(any_store) == []
     assert [row["unit"] for row in bench.table("quarantine")] == ["cp-01"]
     assert not said or isinstance(said[0].what, Refused)
+
+
+def test_many_answers_go_out_some_at_a_time_and_none_twice(counter, any_store):
+    for number in range(AT_ONCE + 3):
+        take(counter, b"{}", f"cp-{number}")
+    answer(any_store, state="refused", why="no", done_ms=NOW_MS)
+    turns = [[topic for topic, _ in counter.due(NOW_MS)] for _ in range(3)]
+    assert [len(turn) for turn in turns] == [AT_ONCE, 3, 0]
+    assert len({topic for turn in turns for topic in turn}) == AT_ONCE + 3
+
+
+@pytest.fixture
+def asks(bench_on, any_store, keys_site):
+    """Lets units ask at ingest; gives what is kept for the authority."""
+    bench = bench_on(any_store, Registry(keys_site.authority))
+
+    def ask(*payloads, unit="cp-01"):
+        for payload in payloads:
+            bench.take(Message(topics.csr(unit), payload))
+        return [row.message for row in rows(any_store)]
+
+    return ask
+
+
+def by_code(code, key, unit="cp-01"):
+    csr = signing_request(key, unit)
+    return CertRequest(1, csr, proof(proof_key(meant(code)), csr))
+
+
+def test_names_that_hold_no_code_fill_nothing(asks, any_store, keys_site):
+    key = keys_site.bearer("cp-01").key
+    give_code(any_store, "cp-01", 1, NOW_MS)
+    for number in range(10):
+        unit = f"cp-{number:02}"
+        assert asks(codec.encode(by_code(new_code(), key, unit)), unit=unit) == []
+
+
+def test_of_what_a_code_proves_no_more_is_kept_than_was_asked(asks, any_store, keys_site):
+    request = by_code(give_code(any_store, "cp-01", 1, NOW_MS), keys_site.bearer("cp-01").key)
+    plain = codec.encode(request)
+    padded = [plain[:-1] + b',"x":"%s"}' % (b"y" * size) for size in (1, 10_000)]
+    assert asks(*padded, plain) == [plain]
+
+
+def test_a_signed_request_that_is_padded_is_not_kept(asks, any_store, keys_site):
+    own, topic = keys_site.bearer("cp-01"), topics.csr("cp-01")
+    keep_certificate(any_store, own.read(keys_site))
+    good = codec.encode_signed(CertRequest(1, signing_request(own.key, "cp-01")), topic, own)
+    padded = Padded(1, signing_request(own.key, "cp-01"), x=random.Random(1).randbytes(9_000).hex())
+    large = codec.encode_signed(padded, topic, own)
+    assert len(large) > MOST_BYTES
+    assert asks(large, good) == [good]
+
+
+class Padded(CertRequest, frozen=True, omit_defaults=True):
+    x: str = ""
+
+
+def keep_certificate(store, certificate):
+    with store.changing() as connection:
+        keep(connection, certificate, NOW_MS)
