@@ -18,12 +18,16 @@ from wire.records import Dropped
 def explained(
     connection: Connection, key: Key, finding: Finding, removed: Sequence[Removal] = ()
 ) -> Iterator[Finding]:
-    """A `missing` finding, as what it is: the spans that are declared or `removed`, and those that are not."""
+    """A `missing` finding, as what it is: the spans that are declared or `removed`, and those that are not.
+
+    The policy takes a log's beginning only: its word on records in the midst of one does not count.
+    """
     if finding.what != "missing" or finding.first is None or finding.last is None:
         yield finding
         return
     at, last = finding.first, finding.last
-    spans: list[Dropped | Removal] = [*_declared(connection, key), *removed]
+    counted = [one for one in removed if at == 1 or not one.count]
+    spans: list[Dropped | Removal] = [*_declared(connection, key), *counted]
     for one in sorted(spans, key=lambda one: (one.first, -one.last)):
         if one.last < at or one.first > last:
             continue

@@ -14,12 +14,16 @@ from wire.topics import GATEWAY
 
 
 class Removal(Struct, frozen=True):
-    """Records `first` to `last` of a log went; `h_last`: the chain's value after them."""
+    """Records `first` to `last` of a log went; `h_last`: the chain's value after them.
+
+    `count` 0: they were gone already, and what their unit said of them went.
+    """
 
     first: int
     last: int
     h_last: bytes
     why: str
+    count: int = 1
 
 
 Removals = Mapping[Key, list[Removal]]
@@ -30,7 +34,8 @@ def removals(connection: Connection) -> Removals:
     found: dict[Key, list[Removal]] = {}
     for key, one in _told(connection):
         spans = found.setdefault(key, [])
-        if spans and spans[-1].last + 1 == one.first:
+        follows = spans and spans[-1].last + 1 == one.first
+        if follows and bool(spans[-1].count) == bool(one.count):
             spans[-1] = msgspec.structs.replace(one, first=spans[-1].first)
         else:
             spans.append(one)
@@ -46,7 +51,7 @@ def _told(connection: Connection) -> Iterator[tuple[Key, Removal]]:
             h_last = bytes.fromhex(said.h_last)
             yield (
                 (said.unit, said.what, said.log),
-                Removal(said.first, said.last, h_last, said.why),
+                Removal(said.first, said.last, h_last, said.why, said.count),
             )
 
 

@@ -22,11 +22,25 @@ STREAMED = {"yield_per": PAGE}
 
 @contextmanager
 def snapshot(store: Store) -> Iterator[Connection]:
-    """A connection that sees the store as it now is, whatever ingest commits meanwhile."""
+    """A connection that sees the store as it now is, whatever ingest commits meanwhile.
+
+    Text that is no UTF-8 can be read by it too: SQLite makes text of the bytes that somebody edits.
+    """
     with store.reading() as connection:
         if not store.is_sqlite:
             connection.execution_options(isolation_level="REPEATABLE READ")
-        yield connection
+            yield connection
+            return
+        raw: Any = connection.connection.dbapi_connection
+        raw.text_factory = _text
+        try:
+            yield connection
+        finally:
+            raw.text_factory = str
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
 
 
 def is_log(table: sa.Table, key: Key) -> sa.ColumnElement[bool]:

@@ -33,6 +33,7 @@ from wire.evidence.findings import Finding, joined
 from wire.evidence.keyring import Keyring, read_any
 from wire.evidence.walk import LogWalk
 from wire.records import Photo, Stream
+from wire.words import Fault
 
 BESIDE = ("kind", "boot", "up_ms", "at_ms", "clock")
 
@@ -92,7 +93,7 @@ class Verification:
         self._done = 0
 
     def run(self) -> Iterator[LogResult | Finding | Total]:
-        """Everything found, log by log, and the total at the end."""
+        """Everything found, log by log, and the total at the end. Raises `Fault` where nothing of the unit is here."""
         with snapshot(self._store) as connection:
             yield from joined_results(self._run(connection))
 
@@ -103,7 +104,7 @@ class Verification:
         days = all_days(connection)
         self._removals = removals(connection)
         logs_seen = taken = proven = 0
-        for key in all_logs(connection, self._scope.unit):
+        for key in self._keys(connection):
             for one in self._log(connection, key, days):
                 if isinstance(one, LogResult):
                     logs_seen, taken = logs_seen + 1, taken + one.records
@@ -125,6 +126,17 @@ class Verification:
         )
 
     # One log
+
+    def _keys(self, connection: Connection) -> list[Key]:
+        unit = self._scope.unit
+        found = all_logs(connection, unit)
+        waits = sa.select(islands.c.unit).where(islands.c.unit == unit).limit(1)
+        if unit is None or found or connection.execute(waits).first():
+            return found
+        raise Fault(
+            f"库中没有单元 {unit} 的内容，无从核验；用 xunkong gateway units 查看",
+            f"nothing of a unit {unit} is here to be verified; see xunkong gateway units",
+        )
 
     def _log(
         self, connection: Connection, key: Key, days: list[Day]

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
@@ -19,6 +18,8 @@ from sqlalchemy import (
     text,
     true,
 )
+
+from gateway.store.bytes import Bytes
 
 metadata = MetaData()
 
@@ -45,15 +46,15 @@ records = Table(
     Column("up_ms", BigInteger),
     Column("at_ms", BigInteger),
     Column("clock", String(8)),
-    Column("raw", LargeBinary, nullable=False),
-    Column("h", LargeBinary, nullable=False),
+    Column("raw", Bytes, nullable=False),
+    Column("h", Bytes, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("mark", Text),
     Column("batch_first", BigInteger),
     Column("kid", String(64)),
     Column("sig", String(128)),
-    Column("batch_prev", LargeBinary),
-    Column("prev", LargeBinary),
+    Column("batch_prev", Bytes),
+    Column("prev", Bytes),
     UniqueConstraint("unit", "stream", "log", "seq", name="records_identity"),
 )
 """`mark`: what is wrong with a record that was committed all the same, None when nothing is.
@@ -92,7 +93,7 @@ logs = Table(
     Column("stream", String(8), primary_key=True),
     Column("log", String(25), primary_key=True),
     Column("next", BigInteger, nullable=False),
-    Column("h", LargeBinary, nullable=False),
+    Column("h", Bytes, nullable=False),
     Column("first_ms", BigInteger, nullable=False),
 )
 
@@ -103,9 +104,9 @@ islands = Table(
     Column("stream", String(8), primary_key=True),
     Column("log", String(25), primary_key=True),
     Column("first", BigInteger, primary_key=True),
-    Column("prev", LargeBinary, primary_key=True),
+    Column("prev", Bytes, primary_key=True),
     Column("last", BigInteger, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", Bytes, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
 )
 
@@ -117,7 +118,7 @@ gaps = Table(
     Column("log", String(25), primary_key=True),
     Column("first", BigInteger, primary_key=True),
     Column("last", BigInteger, nullable=False),
-    Column("h_last", LargeBinary),
+    Column("h_last", Bytes),
     Column("why", Text, nullable=False),
 )
 
@@ -128,7 +129,7 @@ removed = Table(
     Column("stream", String(8), primary_key=True),
     Column("log", String(25), primary_key=True),
     Column("last", BigInteger, nullable=False),
-    Column("h_last", LargeBinary, nullable=False),
+    Column("h_last", Bytes, nullable=False),
     Column("removed_ms", BigInteger, nullable=False),
 )
 """Of which logs the site's policy removed the beginning: all up to `last`, whose chain value was `h_last`."""
@@ -139,7 +140,7 @@ quarantine = Table(
     Column("sha256", String(64), primary_key=True),
     Column("unit", String(32), nullable=False, index=True),
     Column("topic", Text, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", Bytes, nullable=False),
     Column("reason", Text, nullable=False),
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
@@ -165,9 +166,9 @@ units = Table(
     Column("online", Boolean, nullable=False),
     Column("boot", String(8)),
     Column("conn", BigInteger),
-    Column("state", LargeBinary),
+    Column("state", Bytes),
     Column("state_ms", BigInteger),
-    Column("fix", LargeBinary),
+    Column("fix", Bytes),
     Column("fix_ms", BigInteger),
 )
 """The live picture: `state` as it came (JSON), `fix` the newest position that was not retained.
@@ -180,7 +181,7 @@ configs = Table(
     metadata,
     Column("unit", String(32), primary_key=True),
     Column("version", BigInteger, primary_key=True),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Bytes, nullable=False),
     Column("pushed_ms", BigInteger, nullable=False),
 )
 
@@ -206,7 +207,7 @@ parked = Table(
     metadata,
     Column("sink", String(64), primary_key=True),
     Column("id", String(160), primary_key=True),
-    Column("event", LargeBinary, nullable=False),
+    Column("event", Bytes, nullable=False),
     Column("why", Text, nullable=False),
     Column("parked_ms", BigInteger, nullable=False),
     Column("retry", Boolean, nullable=False),
@@ -306,7 +307,7 @@ certificates = Table(
     Column("serial", String(32), primary_key=True),
     Column("kid", String(16), index=True),
     Column("unit", String(32), nullable=False, index=True),
-    Column("der", LargeBinary),
+    Column("der", Bytes),
     Column("first_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
     Column("why", Text),
@@ -334,11 +335,11 @@ requests = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("unit", String(32), nullable=False, index=True),
-    Column("message", LargeBinary, nullable=False),
+    Column("message", Bytes, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("state", String(8), nullable=False),
     Column("why", Text),
-    Column("cert", LargeBinary),
+    Column("cert", Bytes),
     Column("done_ms", BigInteger),
 )
 """Signing requests of units: ingest adds one as `waiting`, the authority makes it `signed` or `refused`.
@@ -379,7 +380,7 @@ root_heads = Table(
     Column("log", String(25), primary_key=True),
     Column("date", String(10), primary_key=True),
     Column("last", BigInteger, nullable=False),
-    Column("h", LargeBinary, nullable=False),
+    Column("h", Bytes, nullable=False),
 )
 """The head of a log (its last record, and the chain's value there) as a day's root has it.
 

@@ -42,6 +42,7 @@ def check(args: argparse.Namespace) -> int:
     from wire.evidence.check import BundleCheck
 
     authority = _authority(args.ca) if args.ca else None
+    _check_is_there(args.bundle)
     run = BundleCheck(args.bundle, authority, read_roots(args.roots) if args.roots else {})
     unproven = 0
     for one in run.run():
@@ -69,6 +70,16 @@ def _authority(path: Path) -> "Authority":
         raise Fault(
             f"无法使用 CA 证书 {path}：{exc}；请用站点网关 keys/ca.crt",
             f"cannot use the CA certificate {path}: {exc}; take keys/ca.crt of the site's gateway",
+        ) from exc
+
+
+def _check_is_there(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as exc:
+        raise Fault(
+            f"无法读取 {path}：{exc.strerror}；请检查路径与权限",
+            f"cannot read {path}: {exc.strerror}; check the path and permissions",
         ) from exc
 
 

@@ -81,6 +81,12 @@ class TestVerify:
         assert code == 2
         assert "JSON lines" in err
 
+    def test_a_unit_that_nobody_knows(self, xk, config, scene, unit_log):
+        scene.take(unit_log().grow(3))
+        code, out, err = xk("gateway", "verify", "--config", config, "--unit", "nobody")
+        assert (code, out) == (2, "")
+        assert "nothing of a unit nobody is here" in err
+
     def test_another_sites_authority_proves_nothing(
         self, xk, config, scene, unit_log, tmp_path, keys_folder
     ):
@@ -132,6 +138,11 @@ class TestBundle:
         code, _, err = xk("evidence", "check", case, "--ca", case)
         assert code == 2
         assert "cannot use the CA certificate" in err
+
+    def test_no_file_is_a_mistake_of_the_caller(self, xk, tmp_path):
+        code, out, err = xk("evidence", "check", tmp_path / "nonexistent.zip")
+        assert (code, out) == (2, "")
+        assert "nonexistent.zip: No such file or directory; check the path" in err
 
     def test_what_a_terminal_would_obey_is_not_printed(self, xk, case, tmp_path):
         with zipfile.ZipFile(case, "a") as file:

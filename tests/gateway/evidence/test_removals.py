@@ -4,6 +4,7 @@ import pytest
 
 from gateway.config import RetentionSection
 from gateway.retention import Retention
+from tests.gateway.evidence.conftest import say_removed
 
 LOG = "e" * 16
 WHERE = f"cp-01/event/{LOG}"
@@ -57,6 +58,12 @@ def test_a_record_that_went_besides_is_missing(scene, log):
     retain(scene, 1)
     scene.change("records", {"unit": "cp-01", "seq": 7})
     assert ("missing", WHERE, 7, 7) in scene.verify()[0]
+
+
+def test_a_word_of_the_policy_does_not_reach_the_middle_of_a_log(scene, log):
+    scene.change("records", {"unit": "cp-01", "seq": 4})
+    say_removed(scene, log, 4)
+    assert ("missing", WHERE, 4, 4) in scene.verify()[0]
 
 
 def test_a_beginning_that_went_without_a_record_is_missing(scene, log):

@@ -2,6 +2,9 @@
 
 import tracemalloc
 
+import pytest
+import sqlalchemy as sa
+
 from gateway.config import RetentionSection
 from gateway.ingest.registry import keep
 from gateway.retention import Retention
@@ -151,6 +154,17 @@ class TestAttacks:
         findings, _, total = scene.verify()
         assert findings == [("changed", WHERE, 3, 3)]
         assert total.proven == 4
+
+    @pytest.mark.parametrize("column", ["raw", "h", "batch_prev"])
+    def test_bytes_that_became_text(self, scene, unit_log, column):
+        scene.take(unit_log().grow(5))
+        with scene.store.changing() as connection:
+            text = f"UPDATE records SET {column} = CAST(x'ff7b7d' AS TEXT) WHERE seq = 5"
+            connection.execute(sa.text(text))
+        findings, _, total = scene.verify()
+        signed = ("signature", WHERE, 1, 5)
+        assert (signed if column == "batch_prev" else ("changed", WHERE, 5, 5)) in findings
+        assert total.records == 5
 
     def test_a_changed_record_with_the_chain_made_anew(self, scene, unit_log):
         log = unit_log().grow(6)
