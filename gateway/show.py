@@ -13,7 +13,7 @@ from wire.batch import decode_record
 from wire.duties import DutyKind
 from wire.live import Health, ModemHealth
 from wire.records import Duty
-from wire.words import Language, Words
+from wire.words import Language, Words, printable
 
 KEY_ID = 16
 """Digits by which a person tells public keys apart."""
@@ -28,7 +28,7 @@ def utc(at_s: float, zone: ZoneInfo) -> str:
 
 
 def unit_line(row: UnitRow, language: Language) -> str:
-    """One unit on one line."""
+    """One unit on one line, and nothing on it that a terminal would obey: nobody signs a live picture."""
     here = Words("在线", "online") if row.online else Words("离线", "OFFLINE")
     queue = " ".join(f"{name} {count}" for name, count in row.queue.items())
     parts = [
@@ -43,7 +43,7 @@ def unit_line(row: UnitRow, language: Language) -> str:
     parts += _health(row.health, language) if row.health else []
     if row.broken:
         parts.append(f"{Words('异常', 'broken').say(language)}: {'; '.join(row.broken)}")
-    return "  ".join(parts)
+    return printable("  ".join(parts))
 
 
 def _health(health: Health, language: Language) -> list[str]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.config import GatewayConfig, load
 from gateway.store.open import Store, fault, open_store
 from wire.commands import Commands, Run
-from wire.words import Fault, Words
+from wire.words import Fault, Words, printable
 
 CONFIG = "gateway.toml"
 
@@ -82,10 +82,10 @@ def print_line(text: str) -> int:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return printable(value if isinstance(value, str) else msgspec.json.encode(value).decode())
 
 
 def say(one: dict[str, Any] | str | None) -> None:
     """One line: an object for machines, words for people; nothing for None."""
     if one is not None:
-        print(one if isinstance(one, str) else msgspec.json.encode(one).decode())
+        print(printable(one) if isinstance(one, str) else msgspec.json.encode(one).decode())

@@ -5,6 +5,9 @@ from typing import Literal, NamedTuple
 
 Language = Literal["zh", "en"]
 
+WIDE_SPACE = "\u3000"
+"""Chinese text's own space, which Python takes for none that is to be printed."""
+
 
 class Words(NamedTuple):
     """One message in both languages."""
@@ -35,3 +38,8 @@ def language_of(env: Mapping[str, str]) -> Language:
         if value:
             return "zh" if value.lower().startswith("zh") else "en"
     return "en"
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey: what came from elsewhere says whatever its maker wanted."""
+    return "".join(one if one.isprintable() or one == WIDE_SPACE else "\ufffd" for one in text)

@@ -34,7 +34,7 @@ from wire import codec, topics
 from wire.live import WorkerState
 from wire.orders import ConfigMessage
 from wire.service import Service
-from wire.words import Fault, Words
+from wire.words import Fault, Words, printable
 
 IDLE_S = 0.2
 STATE_EVERY_MS = 30_000
@@ -165,7 +165,7 @@ class Worker:
         if not passed_over:
             return
         for unit, count in passed_over.items():
-            log.warning("%s: %d messages beyond its share were passed over", unit, count)
+            log.warning("%s: %d messages beyond its share were passed over", printable(unit), count)
         try:
             self._intake.tell_of_floods(passed_over, now_ms)
         except DBAPIError as exc:

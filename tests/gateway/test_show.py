@@ -79,3 +79,10 @@ def test_a_units_health_is_on_its_line(language, end):
     assert unit_line(structs.replace(NOBODY, health=Health()), language) == unit_line(
         NOBODY, language
     )
+
+
+def test_what_a_picture_says_moves_no_cursor():
+    row = structs.replace(NOBODY, broken=["\x1b[2J\r all well"], crew=["p\x07"])
+    line = unit_line(row, "en")
+    assert line.isprintable()
+    assert "[2J\ufffd all well" in line

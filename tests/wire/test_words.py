@@ -2,7 +2,7 @@
 
 import pytest
 
-from wire.words import Fault, Words, language_of
+from wire.words import Fault, Words, language_of, printable
 
 
 def test_says_it_in_the_language_asked_for():
@@ -35,3 +35,15 @@ def test_a_fault_logs_in_english_and_keeps_both():
 )
 def test_the_nearest_variable_that_is_set_decides(env, language):
     assert language_of(env) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("东门　east é", "东门　east é"),
+        ("\x1b[2J\x1b]0;t\x07", "\ufffd[2J\ufffd]0;t\ufffd"),
+        ("a\nb\tc\x7f\x9b\u202e", "a\ufffdb\ufffdc\ufffd\ufffd\ufffd"),
+    ],
+)
+def test_a_terminal_obeys_nothing_that_is_shown(text, shown):
+    assert printable(text) == shown

@@ -10,7 +10,7 @@ import msgspec
 
 from wire.commands import Commands
 from wire.evidence.roots import read_roots
-from wire.words import Fault, Words
+from wire.words import Fault, Words, printable
 
 if TYPE_CHECKING:
     from wire.certificates import Authority
@@ -54,11 +54,6 @@ def check(args: argparse.Namespace) -> int:
     else:
         print(printable(_total(run.total, unproven).say(args.language)))
     return 1 if unproven else 0
-
-
-def printable(text: str) -> str:
-    """`text` without what a terminal would obey: a bundle's names are whatever its maker wanted."""
-    return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def _authority(path: Path) -> "Authority":
