@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import time
@@ -37,11 +36,13 @@ class BrokerFolder:
     def write(self, store: Store, now_ms: int) -> list[Path]:
         """Writes all files; returns them. Raises `Fault`."""
         text = configuration(self._section, self._keys, self._account)
-        files = [replace_file(self.conf, text.encode(), PUBLIC)]
-        files += [replace_file(self.path / n, t.encode(), PUBLIC) for n, t in ACLS.items()]
+        uid = self._owner()
+        files = [replace_file(self.conf, text.encode(), PUBLIC, uid)]
+        files += [replace_file(self.path / n, t.encode(), PUBLIC, uid) for n, t in ACLS.items()]
         secret = passwords(store, now_ms).encode()
-        files.append(replace_file(self.path / PASSWORDS, secret, PRIVATE))
-        self._hand_over([self.path, *files, self._keys / "broker.key"])
+        files.append(replace_file(self.path / PASSWORDS, secret, PRIVATE, uid))
+        if uid is not None:
+            self._hand_over([self.path, self._keys / "broker.key"], uid)
         return files
 
     def keep_passwords(self, store: Store, now_ms: int) -> bool:
@@ -75,18 +76,27 @@ class BrokerFolder:
             return None
         return pid if comm == COMM else None
 
-    def _hand_over(self, paths: list[Path]) -> None:
-        """What mosquitto reads again after it gave up root's rights must be its own."""
+    def _owner(self) -> int | None:
+        """What mosquitto reads again after it gave up root's rights must be its own; None: it is already."""
         if os.geteuid() != 0 or self._account == "root":
-            return
+            return None
+        try:
+            return pwd.getpwnam(self._account).pw_uid
+        except KeyError as exc:
+            raise self._not_given(f"no user {self._account}") from exc
+
+    def _hand_over(self, paths: list[Path], uid: int) -> None:
         try:
             for path in paths:
-                shutil.chown(path, self._account)
-        except (OSError, LookupError) as exc:
-            raise Fault(
-                f"无法把 {self.path} 交给用户 {self._account}：{exc}；请用 --account 指定 mosquitto 的用户",
-                f"cannot give {self.path} to user {self._account}: {exc}; name mosquitto's user by --account",
-            ) from exc
+                os.chown(path, uid, -1, follow_symlinks=False)
+        except OSError as exc:
+            raise self._not_given(str(exc)) from exc
+
+    def _not_given(self, why: str) -> Fault:
+        return Fault(
+            f"无法把 {self.path} 交给用户 {self._account}：{why}；请用 --account 指定 mosquitto 的用户",
+            f"cannot give {self.path} to user {self._account}: {why}; name mosquitto's user by --account",
+        )
 
 
 def default_account() -> str:

@@ -105,20 +105,23 @@ def tls_context(authority: Path, certificate: Path | None, key: Path | None) -> 
     return context
 
 
-def replace_file(path: Path, content: bytes, mode: int) -> Path:
+def replace_file(path: Path, content: bytes, mode: int, uid: int | None = None) -> Path:
     """Writes `path` whole or not at all, with `mode` from the first byte on.
 
-    One that is there keeps its owner and its group, and what that group may read.
+    One that is there keeps its owner and its group, and what that group may read; `uid`: gets this owner
+    instead. A link is replaced and never followed: who owns the folder may have put it there.
     """
     new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        owner = path.stat() if path.exists() else None
+        owner = path.lstat() if path.is_file() and not path.is_symlink() else None
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             made = os.fstat(file.fileno())
-            if owner and (owner.st_uid, owner.st_gid) != (made.st_uid, made.st_gid):
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            whose = owner or made
+            to = whose.st_uid if uid is None else uid, whose.st_gid
+            if to != (made.st_uid, made.st_gid):
+                os.fchown(file.fileno(), *to)
             os.fchmod(file.fileno(), mode | (owner.st_mode & GROUP_READ if owner else 0))
             file.write(content)
             file.flush()

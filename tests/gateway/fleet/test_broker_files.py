@@ -10,7 +10,7 @@ from gateway.config import MosquittoSection
 from gateway.fleet.broker_files import ACLS, configuration
 from gateway.fleet.broker_folder import BrokerFolder, default_account, now_ms
 from gateway.fleet.codes import give_code
-from gateway.fleet.folder import tls_context
+from gateway.fleet.folder import replace_file, tls_context
 from gateway.fleet.site_keys import renew
 from gateway.fleet.visitor import TurnedAway, Visitor
 from wire import topics
@@ -74,6 +74,30 @@ def test_what_mosquitto_reads_again_is_its_own(site, site_store):
     assert {path.owner() for path in given} == {"mosquitto"}
     others = [path for path in site.keys.path.iterdir() if path.name != "broker.key"]
     assert "mosquitto" not in {path.owner() for path in others}
+
+
+def test_a_link_laid_in_the_broker_s_folder_gives_its_user_no_file_of_root_s(
+    site, site_store, tmp_path, monkeypatch
+):
+    """It is his folder: what was written there a moment ago he may have replaced."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    root_s = tmp_path / "shadow"
+    root_s.touch(0o600)
+    written = []
+
+    def and_replaced(path, *rest):
+        written.append(replace_file(path, *rest).owner())
+        path.unlink()
+        path.symlink_to(root_s)
+        return path
+
+    monkeypatch.setattr("gateway.fleet.broker_folder.replace_file", and_replaced)
+    folder = BrokerFolder(site.config, "nobody")
+    for _ in range(2):
+        folder.write(site_store, now_ms())
+    assert root_s.owner() == "root"
+    assert set(written) == {"nobody"}
 
 
 def test_an_account_that_is_not_there(site, site_store):
