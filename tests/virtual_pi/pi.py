@@ -23,6 +23,7 @@ BPF = ("--system-call-filter=bpf", "--capability=CAP_BPF,CAP_NET_ADMIN")
 class Pi:
     """Made by `Yard.pi`. It has no way to any network but this machine, and ssh lets root in by the yard's key.
 
+    On bookworm a service with ProtectProc= sees this machine's boot id, the same after each boot.
     A cable that is pulled (`unplug`) and a power cut leave everything on its "card" as it was.
     """
 
