@@ -167,8 +167,8 @@ def test_a_unit_as_it_stands(any_bench, state):
     assert msgspec.structs.asdict(row) == {
         "unit": "cp-01", "online": True, "role": "vehicle", "heard_age_s": 1.0, "lat": 27.2418,
         "lon": 111.4725, "fix_age_s": 3.0, "crew": ["p-1"], "queue": {"event": 3}, "clock": "gnss",
-        "config": 1, "config_wanted": 3, "version": "0.4.0",
-        "broken": ["gps silent", "configuration 1 in use, 3 is wanted"],
+        "config": 1, "config_wanted": 2, "version": "0.4.0",
+        "broken": ["gps silent", "configuration 1 in use, 2 is wanted"],
         "health": None, "machine": "aarch64-bookworm",
     }  # fmt: skip
 
