@@ -18,6 +18,9 @@ LOGS_A_DAY = 128
 ALARMS_A_DAY = 200
 """That the gateway raises about one unit, in its own log, which it keeps for ever and forwards."""
 
+STATE_BYTES = 16 * 1024
+"""Of a live picture, which nobody signs, as plain JSON: a unit in order needs a few thousand at the worst."""
+
 DAY_MS = 86_400_000
 REMEMBERED = 20_000
 """Logs of which the latest greeting's word is kept in memory; the next greeting brings it again."""

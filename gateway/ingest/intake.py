@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.ingest import quarantine
-from gateway.ingest.bounds import Alarms, may_begin
+from gateway.ingest.bounds import STATE_BYTES, Alarms, may_begin
 from gateway.ingest.branches import Branches
 from gateway.ingest.certificates import Counter, oversize, unproven
 from gateway.ingest.live import Live
@@ -25,7 +25,7 @@ from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
 from gateway.unit_keys import sealed_to
 from wire import codec, topics
-from wire.batch import BadPayload, Batch, decode_batch
+from wire.batch import BadPayload, Batch, decode_batch, unpack
 from wire.cards.keyfile import SiteKeys
 from wire.chain import Signer
 from wire.live import Hello, Pos, State
@@ -185,7 +185,7 @@ class Intake:
 
     def _picture(self, message: Message, place: topics.Up, what: State | Pos, now_ms: int) -> None:
         if isinstance(what, State):
-            self._live.state(place.unit, what, message.payload, message.retained, now_ms)
+            self._live.state(place.unit, what, message.retained, now_ms)
         else:
             self._live.pos(place.unit, what, message.retained, now_ms)
 
@@ -391,6 +391,9 @@ def _read(place: topics.Up, message: Message) -> What:
     if place.kind == "pos":
         return codec.decode(payload, Pos)
     if place.kind == "state":
+        size = len(unpack(payload))
+        if size > STATE_BYTES:
+            raise BadPayload(f"a state of {size} bytes, more than {STATE_BYTES}")
         state = codec.decode(payload, State)
         if state.unit != place.unit:
             raise BadPayload(f"a state of unit {state.unit}")

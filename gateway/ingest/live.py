@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.schema import units
+from wire import codec
 from wire.live import LiveFix, Pos, State
 
 MOST_UNITS = 10_000
@@ -36,7 +37,7 @@ class Live:
         }
         self._dirty: set[str] = set()
 
-    def state(self, unit: str, state: State, raw: bytes, retained: bool, now_ms: int) -> None:
+    def state(self, unit: str, state: State, retained: bool, now_ms: int) -> None:
         """A `state` or a last will came; a retained one shows what was said, never that it is fresh."""
         held = self._held(unit)
         if held is None:
@@ -45,7 +46,7 @@ class Live:
             self._gone(unit, held, state)
             return
         held.online, held.boot, held.conn = True, state.boot, state.conn
-        held.state = raw
+        held.state = codec.encode(state)
         self._dirty.add(unit)
         if retained:
             return

@@ -171,7 +171,7 @@ units = Table(
     Column("fix", Bytes),
     Column("fix_ms", BigInteger),
 )
-"""The live picture: `state` as it came (JSON), `fix` the newest position that was not retained.
+"""The live picture: `state` as a payload of what is known of it, `fix` the newest position that was not retained.
 
 `fix_ms` is the gateway's UTC at which that position was measured: receipt less the fix's age.
 """

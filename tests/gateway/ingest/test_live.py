@@ -1,11 +1,17 @@
 """The live picture: who is there, where, and how fresh that is."""
 
+import random
+
 import msgspec
 import pytest
 
+from gateway.ingest.bounds import STATE_BYTES
 from gateway.ingest.intake import LIVE_EVERY_MS, Message
+from tests.wire.conftest import EXAMPLES
 from wire import codec, topics
+from wire.batch import pack, unpack
 from wire.live import LiveFix, Pos
+from wire.records import Track
 
 FIX = LiveFix(27.2418, 111.4725, 120, hacc_m=2.1)
 
@@ -35,7 +41,29 @@ def picture(any_bench):
     return take
 
 
-def test_a_state_is_kept_as_it_came(picture, any_bench, state):
+def test_a_state_is_kept_and_no_more_than_is_known_of_it(picture, state):
+    message = state(alarms=["gps: silent"])
+    padded = Message(message.topic, message.payload[:-1] + b',"x":"%s"}' % (b"y" * 9_000))
+    assert picture(padded)["cp-01"]["state"] == message.payload
+
+
+@pytest.mark.parametrize(
+    "pad", [b"y" * STATE_BYTES, random.Random(1).randbytes(STATE_BYTES).hex().encode()]
+)
+def test_one_that_would_fill_memory_is_refused(picture, any_bench, state, pad):
+    good = state()
+    long = unpack(good.payload)[:-1] + b',"x":"' + pad + b'"}'
+    assert picture(*[Message(good.topic, one) for one in (long, pack(long))]) == {}
+    assert {"a state of" in row["reason"] for row in any_bench.table("quarantine")} == {True}
+
+
+def test_the_largest_of_a_unit_in_order_is_shown(picture, state):
+    told = [f"{'部件' * 20}{number}" for number in range(32)]
+    urgent = [one for one in EXAMPLES if not isinstance(one, Track)][:16]
+    assert picture(state(alarms=told, urgent=urgent, crew=[f"p-{n}" for n in range(64)]))
+
+
+def test_a_state_is_kept_as_it_was_said(picture, any_bench, state):
     message = state(conn=17, fix=FIX, crew=["p-1"])
     row = picture(message)["cp-01"]
     assert (row["online"], row["boot"], row["conn"]) == (True, "9c1b22f0", 17)
