@@ -6,6 +6,7 @@ log in). Dates are the concern of TLS, not of this file: records hang on keys, a
 """
 
 from base64 import b64decode, b64encode
+from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
@@ -116,6 +117,23 @@ class Authority:
         except UNREADABLE as exc:
             raise BadCertificate(f"not a certificate: {exc}") from exc
 
+    def read_list(self, pem: bytes) -> dict[int, int]:
+        """The serials that this authority's list of revoked certificates has, and since when (UTC ms).
+
+        Raises `BadCertificate`.
+        """
+        key = self.certificate.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        try:
+            found = x509.load_pem_x509_crl(pem)
+            is_ours = found.is_signature_valid(key)
+            told = {one.serial_number: _ms(one.revocation_date_utc) for one in found}
+        except UNREADABLE as exc:
+            raise BadCertificate(f"not a list of revoked certificates: {exc}") from exc
+        if not is_ours:
+            raise BadCertificate("the list's signature is not the authority's")
+        return told
+
     def _checked(self, found: x509.Certificate, purpose: Purpose) -> Certificate:
         self._check_maker(found)
         usage = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -141,6 +159,10 @@ class Authority:
             found.verify_directly_issued_by(self.certificate)
         except InvalidSignature as exc:
             raise BadCertificate("its signature is not the authority's") from exc
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def _name(found: x509.Certificate) -> str:

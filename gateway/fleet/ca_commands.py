@@ -11,17 +11,23 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.config import GatewayConfig
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
+from gateway.fleet.by_hand import check_unit, key_folder, told_of
 from gateway.fleet.certificates import BadRequest, common_name, read_request
 from gateway.fleet.codes import give_code
-from gateway.fleet.folder import PUBLIC, KeyFolder, replace_file
-from gateway.fleet.revocation import end_session, publish_list
-from gateway.fleet.roll import Asked, entries, is_known, issue, strike_out, strike_out_one
+from gateway.fleet.folder import PUBLIC, replace_file
+from gateway.fleet.revocation import publish_list
+from gateway.fleet.revoke_commands import revoke_command
+from gateway.fleet.roll import (
+    Asked,
+    entries,
+    issue,
+    strike_out_one,
+)
 from gateway.fleet.site_keys import OWN, check_hosts, renew
 from gateway.show import utc
 from gateway.store.open import Store
 from gateway.store.schema import certificates
 from gateway.terminal import leaf, opened, print_line, print_rows
-from wire import topics
 from wire.commands import Commands
 from wire.words import Fault, Words
 
@@ -33,7 +39,7 @@ def ca_commands(commands: Commands) -> None:
     group = commands.group("ca", Words("证书：签发、更新、吊销", "certificates of the site"))
     _issue_command(group)
     _renew_command(group)
-    _revoke_command(group)
+    revoke_command(group)
     _code_command(group)
     words = Words("列出证书", "every certificate")
     listed = leaf(group, "list", words, ca_list, "ca ")
@@ -69,24 +75,12 @@ def _renew_command(group: Commands) -> None:
     add.add_argument("--host", action="append", default=[], metavar="NAME", help=said)
 
 
-def _revoke_command(group: Commands) -> None:
-    words = Words("立即吊销单元，并结束其连接", "put a unit out at once, its live session too")
-    add = leaf(group, "revoke", words, ca_revoke, "ca ", " --unit cp-01 --why stolen")
-    add.add_argument("--unit", required=True, metavar="U", help=group.say("单元", "the unit"))
-    add.add_argument("--why", required=True, metavar="TEXT", help=group.say("原因", "the reason"))
-
-
 def _code_command(group: Commands) -> None:
     words = Words("一次性注册码", "a one-time code, by which a unit gets its certificate")
     add = leaf(group, "code", words, ca_code, "ca ", " --unit cp-01")
     add.add_argument("--unit", required=True, metavar="U", help=group.say("单元", "the unit"))
     said = group.say(f"有效小时数，缺省 {VALID_H:g}", f"hours it is good for; {VALID_H:g}")
     add.add_argument("--valid-h", type=float, default=VALID_H, metavar="N", help=said)
-
-
-def key_folder(config: GatewayConfig) -> KeyFolder:
-    """The site's keys."""
-    return KeyFolder(Path(config.keys.folder))
 
 
 def ca_issue(args: argparse.Namespace) -> int:
@@ -131,7 +125,7 @@ def _asked(args: argparse.Namespace, store: Store) -> tuple[str, Ed25519PublicKe
             f"{args.csr} 不能签发：{exc}；请在单元上运行 xunkong device enrol --csr 重新生成",
             f"{args.csr} is not signed for: {exc}; make it anew on the unit by xunkong device enrol --csr",
         ) from exc
-    _check_unit(unit)
+    check_unit(unit)
     return unit, public
 
 
@@ -147,7 +141,7 @@ def _named_in(pem: str) -> str:
 def _newest(store: Store, unit: str | None) -> tuple[str, Ed25519PublicKey]:
     if unit is None:
         raise Fault("--renew 需要 --unit", "--renew needs --unit")
-    _check_unit(unit)
+    check_unit(unit)
     query = sa.select(certificates.c.der).where(
         certificates.c.unit == unit,
         certificates.c.kid.is_not(None),
@@ -163,11 +157,6 @@ def _newest(store: Store, unit: str | None) -> tuple[str, Ed25519PublicKey]:
             f"{unit} has no certificate that counts; give it a code by `ca code`",
         )
     return unit, public
-
-
-def _check_unit(unit: str) -> None:
-    if not topics.is_unit(unit):
-        raise Fault(f"{unit!r} 不是单元名", f"{unit!r} is no unit's name")
 
 
 def ca_renew(args: argparse.Namespace) -> int:
@@ -191,42 +180,7 @@ def ca_renew(args: argparse.Namespace) -> int:
             rows.append({"name": name, "serial": f"{made.serial_number:032x}", "until": _end(made)})
         publish_list(folder, store)
         told = BrokerFolder(config).reload()
-    return print_rows(args, [row | {"broker": _told(told)} for row in rows])
-
-
-def ca_revoke(args: argparse.Namespace) -> int:
-    """Puts a unit out; what is done already stays done when a later step fails."""
-    _check_unit(args.unit)
-    with opened(args) as (config, store):
-        folder = key_folder(config)
-        with store.changing() as connection:
-            known = is_known(connection, args.unit)
-            count = strike_out(connection, args.unit, args.why, now_ms())
-        publish_list(folder, store)
-        broker = BrokerFolder(config)
-        broker.keep_passwords(store, now_ms())
-        told = broker.reload()
-        _end_sessions(config, folder, args.unit)
-    if not known:
-        raise Fault(
-            f"不认识单元 {args.unit}：请核对名称；若确有此单元，它此后出示的旧证书一律作废",
-            f"no unit {args.unit} is known: check the name; should there be one all the same, any "
-            "certificate made for it so far is out when it shows itself",
-        )
-    row = {"unit": args.unit, "revoked": count, "broker": _told(told), "session": "ended"}
-    return print_rows(args, [row])
-
-
-def _end_sessions(config: GatewayConfig, folder: KeyFolder, unit: str) -> None:
-    """At every broker, though one of them be away; the first fault is raised at the end."""
-    faults = []
-    for broker in config.broker:
-        try:
-            end_session(broker, folder.login, unit)
-        except Fault as exc:
-            faults.append(exc)
-    if faults:
-        raise faults[0]
+    return print_rows(args, [row | {"broker": told_of(told)} for row in rows])
 
 
 def ca_crl(args: argparse.Namespace) -> int:
@@ -235,7 +189,7 @@ def ca_crl(args: argparse.Namespace) -> int:
         crl = publish_list(key_folder(config), store)
         told = BrokerFolder(config).reload()
         path = key_folder(config).path / "crl.pem"
-    return print_rows(args, [{"list": str(path), "revoked": len(crl), "broker": _told(told)}])
+    return print_rows(args, [{"list": str(path), "revoked": len(crl), "broker": told_of(told)}])
 
 
 def ca_code(args: argparse.Namespace) -> int:
@@ -247,7 +201,7 @@ def ca_code(args: argparse.Namespace) -> int:
         broker.keep_passwords(store, at_ms)
         told = broker.reload()
         until = utc((at_ms + args.valid_h * 3_600_000) / 1000, config.zone())
-    row = {"unit": args.unit, "code": code, "until": until, "broker": _told(told)}
+    row = {"unit": args.unit, "code": code, "until": until, "broker": told_of(told)}
     return print_rows(args, [row | {"next": "xunkong device enrol --code -"}])
 
 
@@ -272,7 +226,3 @@ def _shown(row: dict[str, Any], config: GatewayConfig) -> dict[str, Any]:
 
 def _end(made: x509.Certificate) -> str:
     return made.not_valid_after_utc.date().isoformat()
-
-
-def _told(told: bool) -> str:
-    return "reloaded" if told else "not running here"

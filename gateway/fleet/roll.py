@@ -25,6 +25,7 @@ from gateway.store.schema import certificates, codes, strikes, units
 from gateway.store.upsert import upsert
 from wire.certificates import USAGES, Purpose
 from wire.keys import kid_of
+from wire.topics import GATEWAY
 from wire.words import Fault
 
 EARLIEST_MS = 1_735_689_600_000
@@ -177,6 +178,31 @@ def strike_out(connection: Connection, unit: str, why: str, now_ms: int) -> int:
         certificates.c.unit == unit, certificates.c.revoked_ms.is_(None)
     )
     return connection.execute(wanted.values(revoked_ms=now_ms, why=why)).rowcount
+
+
+def signing_kids(store: Store, serial: str | None = None) -> set[str]:
+    """The keys that the gateway has signed with, or that of certificate `serial` alone. Raises `Fault`."""
+    query = sa.select(certificates.c.kid).where(
+        certificates.c.unit == GATEWAY, certificates.c.kid.is_not(None)
+    )
+    if serial is not None:
+        query = query.where(certificates.c.serial == serial.lower())
+    with store.reading() as connection:
+        found = set(connection.execute(query).scalars())
+    if not found:
+        raise Fault(
+            "没有这样的签名证书；用 xunkong gateway ca list --unit gw 查看",
+            "there is no such signing certificate; see xunkong gateway ca list --unit gw",
+        )
+    return found
+
+
+def strike_out_keys(connection: Connection, kids: set[str], why: str, at_ms: int) -> int:
+    """Revokes every certificate of these keys since `at_ms`, or since earlier where they were already."""
+    c = certificates.c
+    later = sa.or_(c.revoked_ms.is_(None), c.revoked_ms > at_ms)
+    wanted = certificates.update().where(c.kid.in_(sorted(kids)), later)
+    return connection.execute(wanted.values(revoked_ms=at_ms, why=why)).rowcount
 
 
 def is_known(connection: Connection, unit: str) -> bool:

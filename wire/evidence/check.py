@@ -58,9 +58,17 @@ class BundleCheck:
     """One check. `authority` None: none is trusted; then the bundle's own is told, and nothing is proven."""
 
     def __init__(
-        self, path: Path, authority: Authority | None, forwarded: Mapping[str, str] | None = None
+        self,
+        path: Path,
+        authority: Authority | None,
+        forwarded: Mapping[str, str] | None = None,
+        struck: Mapping[int, int] | None = None,
     ) -> None:
-        """`forwarded`: daily roots by their day, as a command platform has them."""
+        """`forwarded`: daily roots by their day, as a command platform has them.
+
+        `struck`: what is revoked by now, as `Authority.read_list` gives it; the bundle knows its own day alone.
+        """
+        self._struck = struck or {}
         self._path, self._authority, self._forwarded = path, authority, forwarded or {}
         self.total = BundleTotal()
         self._heads: dict[Place, bytes] = {}
@@ -89,7 +97,7 @@ class BundleCheck:
             yield Finding("certificate", AUTHORITY, _unknown(authority))
         self._asked = by_log(manifest.wanted)
         yield from _parts(parts, manifest)
-        keyring = _keyring(parts, manifest, authority)
+        keyring = _keyring(parts, manifest, authority, self._struck)
         yield from _signature(parts, text, manifest, keyring)
         wanted = {(run.where, place) for run in manifest.runs for place in (run.first, run.last)}
         wanted |= {(_log(p), p.last) for d in manifest.roots for p in d.proofs}
@@ -250,7 +258,9 @@ def _digest(parts: ZippedParts, name: str) -> str | None:
         return None
 
 
-def _keyring(parts: ZippedParts, manifest: Manifest, authority: Authority) -> Keyring:
+def _keyring(
+    parts: ZippedParts, manifest: Manifest, authority: Authority, struck: Mapping[int, int]
+) -> Keyring:
     held: dict[str, list[Held]] = {}
     for paper in manifest.certificates:
         try:
@@ -258,7 +268,7 @@ def _keyring(parts: ZippedParts, manifest: Manifest, authority: Authority) -> Ke
         except BadBundle:
             continue  # told of already, as a part
         held.setdefault(paper.kid, []).append(Held(der, paper.revoked_ms))
-    return Keyring(authority, lambda kid: held.get(kid, []))
+    return Keyring(authority, lambda kid: held.get(kid, []), struck)
 
 
 def _signature(
@@ -269,7 +279,8 @@ def _signature(
     except (BadBundle, msgspec.DecodeError, ValueError, RecursionError) as exc:
         yield Finding("signature", MANIFEST, str(exc))
         return
-    why = keyring.check(GATEWAY, PREFIX + text, signed.kid, signed.sig, manifest.made_ms)
+    # who holds a revoked key may date a bundle as they please
+    why = keyring.check(GATEWAY, PREFIX + text, signed.kid, signed.sig, None)
     if why:
         yield Finding("signature", MANIFEST, why)
 

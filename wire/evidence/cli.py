@@ -33,6 +33,11 @@ def add_commands(commands: Commands) -> None:
         "平台收到的 root 记录（每行一个 JSON）", "root records as the platform has them, JSON lines"
     )
     parser.add_argument("--roots", type=Path, metavar="FILE", help=said)
+    said = commands.say(
+        "站点的吊销列表（keys/crl.pem）",
+        "the site's list of revoked ones (keys/crl.pem of its gateway)",
+    )
+    parser.add_argument("--crl", type=Path, metavar="FILE", help=said)
     said = commands.say("每行一个 JSON 对象", "one JSON object a line")
     parser.add_argument("--json", action="store_true", help=said)
 
@@ -43,7 +48,9 @@ def check(args: argparse.Namespace) -> int:
 
     authority = _authority(args.ca) if args.ca else None
     _check_is_there(args.bundle)
-    run = BundleCheck(args.bundle, authority, read_roots(args.roots) if args.roots else {})
+    roots = read_roots(args.roots) if args.roots else {}
+    struck = _struck(args.crl, authority) if args.crl else {}
+    run = BundleCheck(args.bundle, authority, roots, struck)
     unproven = 0
     for one in run.run():
         unproven += not one.is_note
@@ -65,6 +72,20 @@ def _authority(path: Path) -> "Authority":
         raise Fault(
             f"无法使用 CA 证书 {path}：{exc}；请用站点网关 keys/ca.crt",
             f"cannot use the CA certificate {path}: {exc}; take keys/ca.crt of the site's gateway",
+        ) from exc
+
+
+def _struck(path: Path, authority: "Authority | None") -> dict[int, int]:
+    from wire.certificates import BadCertificate
+
+    if authority is None:
+        raise Fault("--crl 需要 --ca", "--crl needs --ca")
+    try:
+        return authority.read_list(path.read_bytes())
+    except (OSError, BadCertificate) as exc:
+        raise Fault(
+            f"无法使用吊销列表 {path}：{exc}；请用站点网关 keys/crl.pem",
+            f"cannot use the list {path}: {exc}; take keys/crl.pem of the site's gateway",
         ) from exc
 
 

@@ -4,7 +4,7 @@ A key speaks for the name in a certificate that the site's authority made: a uni
 key that logs in, the gateway's own with one that signs, and neither counts for the other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -23,9 +23,14 @@ class Held(Struct, frozen=True):
 class Keyring:
     """Certificates by the name of their key, read once each."""
 
-    def __init__(self, authority: Authority, held: Callable[[str], Iterable[Held]]) -> None:
-        """`held`: what is kept of the key that a name names."""
-        self._authority, self._held = authority, held
+    def __init__(
+        self,
+        authority: Authority,
+        held: Callable[[str], Iterable[Held]],
+        struck: Mapping[int, int] | None = None,
+    ) -> None:
+        """`held`: what is kept of the key that a name names; `struck`: as `Authority.read_list` gives it."""
+        self._authority, self._held, self._struck = authority, held, struck or {}
         self._read: dict[str, list[tuple[Certificate, int | None]]] = {}
         self._why: dict[str, str] = {}
 
@@ -47,14 +52,21 @@ class Keyring:
             other = bearers[0][0]
             return f"key {kid} is that of {other.name}, made to {other.purpose}"
         if not any(_counted(revoked_ms, received_ms) for _, revoked_ms in own):
-            return f"key {kid} was revoked before it came"
+            when = " before it came" if received_ms is not None else ""
+            return f"key {kid} was revoked{when}"
         return None if holds(own[0][0].public, text, sig) else "the signature is not of these bytes"
 
     def _bearers(self, kid: str) -> list[tuple[Certificate, int | None]]:
         if kid not in self._read:
             found = [(self._readable(one.der, kid), one.revoked_ms) for one in self._held(kid)]
-            self._read[kid] = [(cert, ms) for cert, ms in found if cert and cert.kid == kid]
+            self._read[kid] = [
+                (cert, self._earliest(cert, ms)) for cert, ms in found if cert and cert.kid == kid
+            ]
         return self._read[kid]
+
+    def _earliest(self, certificate: Certificate, revoked_ms: int | None) -> int | None:
+        told = (revoked_ms, self._struck.get(certificate.serial))
+        return min((one for one in told if one is not None), default=None)
 
     def _readable(self, der: bytes, kid: str) -> Certificate | None:
         try:

@@ -4,8 +4,11 @@ import json
 import zipfile
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 import xunkong
+from gateway.fleet.certificates import Issuer, Revoked, revocation_list
+from tests.gateway.evidence.conftest import NOW_MS
 from tests.keys import Site
 
 
@@ -138,6 +141,23 @@ class TestBundle:
         code, _, err = xk("evidence", "check", case, "--ca", case)
         assert code == 2
         assert "cannot use the CA certificate" in err
+
+    def test_what_is_revoked_by_now(self, xk, case, scene, tmp_path):
+        site, crl = scene.site, tmp_path / "crl.pem"
+        issuer = Issuer(site.key, site.x509)
+        asked = ("evidence", "check", case, "--ca", tmp_path / "ca.crt", "--crl", crl)
+        for out, expected in (([], 0), ([Revoked(scene.keys.certificate.serial, NOW_MS)], 1)):
+            crl.write_bytes(revocation_list(issuer, out, 1).public_bytes(Encoding.PEM))
+            code, said, _ = xk(*asked)
+            assert (code, "was revoked" in said) == (expected, bool(expected))
+        other = Site("another")
+        foreign = revocation_list(Issuer(other.key, other.x509), [], 1)
+        for wrong in (foreign.public_bytes(Encoding.PEM), b"", b"no list"):
+            crl.write_bytes(wrong)
+            code, _, err = xk(*asked)
+            assert code == 2
+            assert "cannot use the list" in err
+        assert "--crl needs --ca" in xk("evidence", "check", case, "--crl", crl)[2]
 
     def test_no_file_is_a_mistake_of_the_caller(self, xk, tmp_path):
         code, out, err = xk("evidence", "check", tmp_path / "nonexistent.zip")

@@ -30,10 +30,10 @@ class Bundle:
     def __init__(self, path, site, keys):
         self.path, self.site, self.keys = path, site, keys
 
-    def check(self, authority=..., forwarded=None):
+    def check(self, authority=..., forwarded=None, struck=None):
         """(findings, notes), each as (what, where, first, last)."""
         authority = self.site.authority if authority is ... else authority
-        run = BundleCheck(self.path, authority, forwarded)
+        run = BundleCheck(self.path, authority, forwarded, struck)
         self.findings = list(run.run())
         self.total = run.total
         found = [(f.is_note, (f.what, f.where, f.first, f.last)) for f in self.findings]
@@ -401,6 +401,22 @@ class TestAttacks:
         assert case.check(forwarded={"2025-11-23": "ab" * 32})[0] == [
             ("root", "case.zip", None, None)
         ]
+
+    def test_a_gateways_key_that_leaked(self, case, scene):
+        case.reseal(case.parts(), case.keys)
+        assert case.check()[0] == []
+        serial = scene.keys.certificate.serial
+        found = case.check(struck={serial: scene.now_ms})[0]
+        assert found == [("signature", "manifest.json", None, None)]
+        assert "was revoked" in case.findings[0].why
+        assert ("signature", "gw/event") in [
+            (what, where[:8]) for what, where, *_ in case.check(struck={serial: NOW_MS})[0]
+        ]
+
+    def test_a_units_key_on_the_list_proves_what_came_before(self, case, scene):
+        serial = scene.key().read(scene.site).serial
+        assert case.check(struck={serial: NOW_MS})[0] == []
+        assert case.check(struck={serial: NOW_MS - 1})[0] == [("signature", WHERE, 1, 6)]
 
     def test_a_part_that_nobody_named(self, case):
         case.write(case.parts() | {"photos/extra.jpg": b"x"})

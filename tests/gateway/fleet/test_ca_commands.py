@@ -134,6 +134,36 @@ def test_revoke_puts_a_unit_out_at_once(xk, site, site_store, broker):
         pass
 
 
+def test_a_leaked_signing_key_gives_way_to_a_new_one(xk, site, site_store):
+    first = site.keys.certificate("signing")
+    assert xk("ca", "renew", "signing")[0] == 0
+    second = site.keys.certificate("signing")
+    serials = [f"{one.serial_number:032x}" for one in (first, second)]
+    asked = ("ca", "revoke", "--own", "signing", "--why", "leaked", "--json")
+    since = ("--serial", serials[0], "--since", "2026-01-02T08:00+08:00")
+    assert rows(xk(*asked, *since)[1])[0]["revoked"] == 1
+    assert site.keys.certificate("signing") == second
+    assert rows(xk(*asked)[1])[0]["revoked"] == 1
+    assert site.keys.certificate("signing").public_key() != second.public_key()
+    out = {one.serial: one.revoked_ms for one in entries(site_store) if one.revoked_ms}
+    assert set(out) == set(serials)
+    assert out[serials[0]] == 1_767_312_000_000
+    assert {f"{one.serial_number:032x}" for one in site.keys.revocations()} == set(serials)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--own", "signing", "--serial", "ab"), "there is no such signing certificate"),
+        (("--unit", "cp-01", "--since", "2026-01-02"), "--serial and --since need --own"),
+    ],
+)
+def test_revoking_a_key_that_is_not_there(xk, args, said):
+    code, _, err = xk("ca", "revoke", "--why", "x", *args)
+    assert code == 2
+    assert said in err
+
+
 def test_revoking_ends_codes_that_were_given_before(xk, site, site_store, broker):
     site.unit(site_store, "cp-01")
     assert xk("ca", "code", "--unit", "cp-01")[0] == 0
