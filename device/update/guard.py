@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 SLOTS = ("a", "b")
-STARTS = 3
-"""A software on trial that is started once more than this without having proved itself is left."""
+STARTS = 2
+"""A software on trial that is to be started once more than this without having proved itself is left: with the
+start that led there and the one that leads back, that stays within the five that systemd allows in a row."""
 
 WITHIN_MS = 600_000
 

@@ -2,7 +2,9 @@
 
 import os
 import re
+import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import file_digest
@@ -34,6 +36,7 @@ ANY = "0.0"
 
 _OURS = re.compile(r"xunkong-([0-9][^-]*)-py3-none-any\.whl")
 _PIP = re.compile(r"pip-[^-]+-py3-none-any\.whl")
+_BUNDLED = re.compile(r"wheels/[^/]+\.whl")
 _TAGS = re.compile(r"-([^-]+)-([^-]+)-([^-]+)\.whl\Z")
 _FORMAT_FILE = "device/journal/format.py"
 _FORMAT = re.compile(r"^WRITES = ([0-9]+)$", re.MULTILINE)
@@ -42,14 +45,32 @@ _FORMAT = re.compile(r"^WRITES = ([0-9]+)$", re.MULTILINE)
 def build(
     wheels: Path, out: Path, arch: Arch, system: System, least: str, made_ms: int
 ) -> Manifest:
-    """Puts the wheels of a folder into the release `out`, not signed yet. Raises `Fault`.
+    """Puts wheels into the release `out`, not signed yet. Raises `Fault`.
 
-    One of them is ours: version and journal format are read from it.
+    `wheels`: a folder of them, or what `xunkong provision bundle` made. One of them is ours: version and journal
+    format are read from it.
     """
+    if not wheels.is_file():
+        return _build(wheels, out, arch, system, least, made_ms)
+    with tempfile.TemporaryDirectory(prefix="xunkong-release-") as folder:
+        _unpack(wheels, Path(folder))
+        return _build(Path(folder), out, arch, system, least, made_ms)
+
+
+def _unpack(bundle: Path, into: Path) -> None:
     try:
-        paths = sorted(wheels.glob("*.whl"))
-    except OSError as exc:
-        raise _unusable(wheels, str(exc.strerror)) from exc
+        with zipfile.ZipFile(bundle) as held:
+            for name in held.namelist():
+                if _BUNDLED.fullmatch(name):
+                    (into / Path(name).name).write_bytes(held.read(name))
+    except (OSError, zipfile.BadZipFile, zlib.error) as exc:
+        raise _unusable(bundle, str(exc)) from exc
+
+
+def _build(
+    wheels: Path, out: Path, arch: Arch, system: System, least: str, made_ms: int
+) -> Manifest:
+    paths = sorted(wheels.glob("*.whl"))
     ours = [path for path in paths if _OURS.fullmatch(path.name)]
     if len(ours) != 1 or len(paths) > MAX_WHEELS:
         raise _unusable(

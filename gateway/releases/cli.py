@@ -48,16 +48,15 @@ def add_commands(commands: Commands) -> None:
 
 
 def _build_command(commands: Commands) -> None:
-    words = Words(
-        "把一个目录的 wheel 做成发行文件（未签名）", "a folder of wheels to a release, unsigned"
-    )
-    example = "xunkong release build x.release --wheels wheels --arch aarch64 --os bookworm"
+    words = Words("把 wheel 做成发行文件（未签名）", "wheels to a release, not signed yet")
+    example = "xunkong release build x.release --wheels bundle.zip --arch aarch64 --os bookworm"
     parser = commands.add("build", words, example, build_release)
     _file(commands, parser)
     said = commands.say(
-        "wheel 目录：xunkong 自身与其全部依赖", "the wheels: xunkong's own, and all that it needs"
+        "xunkong provision bundle 的文件，或 wheel 目录：自身、全部依赖与 pip",
+        "what xunkong provision bundle made, or a folder: ours, all that it needs, and pip's",
     )
-    parser.add_argument("--wheels", type=Path, required=True, metavar="DIR", help=said)
+    parser.add_argument("--wheels", type=Path, required=True, metavar="PATH", help=said)
     parser.add_argument("--arch", choices=ARCHES, required=True)
     parser.add_argument("--os", choices=tuple(PYTHONS), required=True)
     said = commands.say(

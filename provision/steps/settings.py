@@ -10,6 +10,7 @@ from hardware.book.sheet import Sheet, sheets
 from provision.host.facts import Facts
 from provision.host.job import CONFIG, IDENTITY, USER, Done, Job, Wish, done, own
 from provision.host.laid import Laid
+from provision.steps.software import KEEP
 from wire.words import Fault
 
 CHRONY_SOCKET = "/run/chrony.xunkong.sock"
@@ -45,6 +46,7 @@ def device_toml(wish: Wish, facts: Facts) -> str:
         parts["camera"] = {"folder": own("photos"), **parts["camera"]}
     if "power" in parts:
         parts["power"] = {"off": ["touch", f"{ASK}/poweroff"], **parts["power"]}
+    parts["update"] = {"keep": KEEP, **parts.get("update", {})}
     parts["health"] = {"zone": wish.zone, **parts.get("health", {})}
     return to_toml({**table, **parts})
 

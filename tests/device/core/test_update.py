@@ -325,10 +325,10 @@ class TestTrial:
 
     def test_the_old_software_answers_for_what_went_back(self, make_unit):
         said = ev.SlotsSaid(
-            "a", None, True, "o-1", "back", "started 3 times without proving itself"
+            "a", None, True, "o-1", "back", "started 2 times without proving itself"
         )
         unit = linked(self.after(make_unit, "a", said))
-        assert answers(unit) == [("failed", "started 3 times without proving itself")]
+        assert answers(unit) == [("failed", "started 2 times without proving itself")]
         assert wishes(unit) == []
 
     def test_killed_before_the_switch_it_is_wished_again(self, make_unit):

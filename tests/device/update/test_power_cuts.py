@@ -178,7 +178,8 @@ def test_without_a_cut_it_ends_where_it_should(tmp_path, releases, names):
 @pytest.mark.parametrize("again", [None, 0, 1, 2])
 @pytest.mark.parametrize("names", [GOOD, BAD], ids=["good", "bad"])
 def test_cut_at_each_point_and_once_more_soon_after(tmp_path, releases, names, again):
-    """What was wished is still done, unless it was not asked for yet."""
+    """What was wished is still done; cut twice, a trial may have had its two starts."""
+    ends = ENDS[names] if again is None else ENDS[names] | {OLD}
     (tmp_path / "count").mkdir()
     whole = Box(tmp_path / "count", releases)
     begin = len(whole.points)
@@ -193,7 +194,7 @@ def test_cut_at_each_point_and_once_more_soon_after(tmp_path, releases, names, a
         for name in names:
             box.do(STEPS[name])
             box.check()
-        assert box.running in ENDS[names], (number, box.points)
+        assert box.running in ends, (number, box.points)
 
 
 @settings(

@@ -1,5 +1,7 @@
 """A release is made of wheels that fit one machine, and signed only when it is whole."""
 
+import zipfile
+
 import pytest
 
 from gateway.releases import keys
@@ -104,3 +106,19 @@ def test_without_pips_own_wheel_units_could_not_install_it(tmp_path):
     make_wheel(tmp_path / "wheels", files=ours())
     with pytest.raises(Fault, match="pip's own wheel"):
         build(tmp_path / "wheels", tmp_path / "x", "aarch64", "bookworm", "0.0", MADE_MS)
+
+
+def test_a_bundle_has_its_wheels_in_it(tmp_path, key):
+    held = make_release(tmp_path)
+    bundle = tmp_path / "bundle.zip"
+    with zipfile.ZipFile(bundle, "w") as made:
+        for path in (tmp_path / "wheels-0.2.0-1").iterdir():
+            made.write(path, f"wheels/{path.name}")
+        for name in ("debs/x.deb", "wheels/deep/y.whl", "wheels/../z.whl", "manifest.json"):
+            made.writestr(name, "x")
+    out = tmp_path / "again.release"
+    build(bundle, out, "x86_64", "bookworm", "0.0", MADE_MS)
+    assert out.read_bytes() == held.read_bytes()
+    bundle.write_bytes(b"PK")
+    with pytest.raises(Fault, match="cannot be used"):
+        build(bundle, out, "x86_64", "bookworm", "0.0", MADE_MS)

@@ -4,9 +4,10 @@ import tomllib
 
 import pytest
 
-from device.config import load
+from device.config import UpdateSection, load
 from provision.host.site import Broker
 from provision.steps.settings import CHRONY_SOCKET, device_toml, read_parts, settings, to_toml
+from provision.steps.software import KEEP
 from tests.provision.conftest import facts, faulty, wish
 
 
@@ -19,6 +20,12 @@ def read(tmp_path):
         return load(tmp_path / "device.toml")
 
     return make
+
+
+def test_a_unit_takes_updates_and_a_technician_says_how(read):
+    assert read(wish(), facts()).update == UpdateSection(KEEP)
+    swift = wish(parts={"update": {"quiet_s": 5}})
+    assert read(swift, facts()).update == UpdateSection(KEEP, quiet_s=5)
 
 
 @pytest.mark.parametrize(

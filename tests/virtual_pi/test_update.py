@@ -1,0 +1,112 @@
+"""Updates of a unit on duty: one that the power cuts in the middle, and one that cannot start and is left again."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.releases import keys
+from sim.broker import find_mosquitto
+from sim.city import wait_for
+from tests.releases import raised
+from tests.virtual_pi.depot import Depot, depot, flashed
+from tests.virtual_pi.pi import Pi
+from tests.virtual_pi.reboot import left_on
+from tests.virtual_pi.root import debian_root
+from tests.virtual_pi.yard import Yard
+
+pytestmark = [pytest.mark.virtual_pi, pytest.mark.timeout(1200)]
+
+MOST_S = 240.0
+SWIFT = "\n[update]\nlink_pct = 100\nquiet_s = 2\ntrial_s = 120\n"
+
+
+@pytest.fixture(scope="module")
+def home(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot]:
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed: apt install mosquitto")
+    with depot(tmp_path_factory.mktemp("depot"), yard, "bookworm") as made:
+        keys.make(made.site)
+        with (made.folder / "parts.toml").open("a", encoding="utf-8") as parts:
+            parts.write(SWIFT)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def pi(yard: Yard, home: Depot) -> Iterator[Pi]:
+    """On duty as `cp-1`."""
+    made = flashed(yard.pi("cp1", debian_root("bookworm"))).power_on()
+    with left_on(made):
+        code, report = home.provision(made, "cp-1")
+    assert (code, report["done"]) == (0, True), report["steps"][-1]
+    yield made
+
+
+def xunkong(*words: object) -> tuple[int, list[dict[str, Any]]]:
+    """What a command printed, row by row."""
+    command = [sys.executable, "-m", "xunkong", *map(str, words), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def publish(home: Depot, version: str, without: tuple[str, ...] = ()) -> None:
+    """The software of the bundle under another version; what `without` names is not in it."""
+    wheels = home.folder / version
+    with zipfile.ZipFile(home.bundle) as bundle:
+        for name in bundle.namelist():
+            if name.startswith("wheels/"):
+                bundle.extract(name, wheels)
+    (own,) = (wheels / "wheels").glob("xunkong-*.whl")
+    raised(own, version, wheels / "wheels", without)
+    own.unlink()
+    file = home.folder / f"{version}.release"
+    machine = ("--arch", "x86_64", "--os", "bookworm")
+    xunkong("release", "build", file, "--wheels", wheels / "wheels", *machine)
+    xunkong("release", "sign", file, "--key", home.site / keys.SECRET)
+    xunkong("release", "publish", file, "--config", home.toml)
+
+
+def fleet(home: Depot, *words: str) -> tuple[int, list[dict[str, Any]]]:
+    return xunkong("fleet", *words, "--config", home.toml)
+
+
+def is_over(home: Depot) -> bool:
+    return fleet(home, "status")[1][0]["state"] != "running"
+
+
+def half_installed(pi: Pi) -> bool:
+    """Whether the idle slot is being written this moment."""
+    return (pi.tree / "opt/xunkong/slots/b.wheels").exists()
+
+
+def test_the_power_goes_while_it_is_installed_and_it_goes_on(home: Depot, pi: Pi) -> None:
+    publish(home, "0.2.0")
+    fleet(home, "update", "--version", "0.2.0")
+    assert wait_for(lambda: half_installed(pi), MOST_S), fleet(home, "status")
+    pi.power_cut()
+    slot: Path = pi.tree / "opt/xunkong/current"
+    assert slot.readlink() == Path("slots/a")
+    pi.power_on()
+    assert pi.run("systemctl is-active xunkong-device").strip() == "active"
+    assert wait_for(lambda: is_over(home), MOST_S), fleet(home, "status")
+    summary, row = fleet(home, "status")[1]
+    assert (summary["state"], summary["done"], row["version"]) == ("done", 1, "0.2.0")
+    assert pi.run("readlink /opt/xunkong/current").strip() == "slots/b"
+    assert pi.run("systemctl --failed --no-legend --plain") == ""
+
+
+def test_a_software_that_cannot_start_is_left_and_the_roll_out_stops(home: Depot, pi: Pi) -> None:
+    publish(home, "0.3.0", without=("device/runner.py",))
+    fleet(home, "update", "--version", "0.3.0", "--limit", "0")
+    assert wait_for(lambda: is_over(home), MOST_S), fleet(home, "status")
+    code, (summary, row) = fleet(home, "status")
+    assert (code, summary["state"], row["version"]) == (1, "stopped", "0.2.0")
+    assert row["why"] == "started 2 times without proving itself"
+    assert pi.run("readlink /opt/xunkong/current").strip() == "slots/b"
+    assert pi.run("systemctl is-active xunkong-device").strip() == "active"
