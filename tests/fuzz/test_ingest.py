@@ -11,8 +11,10 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
+from gateway.config import ReleasesSection
 from gateway.ingest.intake import Intake, Message
 from gateway.ingest.registry import Registry
+from gateway.ingest.releases import Hatch
 from gateway.roster import Wanted
 from gateway.store import schema
 from gateway.unit_config import newest, push
@@ -68,7 +70,7 @@ class Thief:
 
     def message(self):
         ways = (*[self._records] * 4, self._envelope, *[self._message] * 3)
-        topic, payload = self.dice.choice((*ways, self._bytes, self._photo))()
+        topic, payload = self.dice.choice((*ways, self._bytes, self._photo, self._release))()
         return Message(topic, payload, retained=self.dice.random() < 0.05)
 
     # Signed
@@ -138,6 +140,12 @@ class Thief:
             data = bytes(70_000)
         return topics.photo("cp-66", digest, offset), data
 
+    def _release(self):
+        digest = self.dice.choice((PHOTO, self.dice.randbytes(32).hex()))
+        offset = self.dice.choice((0, 65_536, 999_999_999_999))
+        count = self.dice.choice((b"", b"0", b"1", b"65536", b"65537", b"\xff", b"9" * 5_000))
+        return topics.ask_release("cp-66", digest, offset), count
+
 
 class Honest:
     """A good unit beside it: one check-in in each group, and its greeting."""
@@ -159,13 +167,21 @@ class Gateway:
     def __init__(self, store, folder, site):
         self.store, self.now_ms = store, NOW_MS
         registry = Registry(site.authority)
-        self.intake = Intake(store, registry, site.signing, lambda point: None, folder / "photos")
+        self.intake = Intake(
+            store,
+            registry,
+            site.signing,
+            lambda point: None,
+            folder / "photos",
+            releases=Hatch(ReleasesSection(str(folder / "releases"))),
+        )
 
     def take(self, messages):
         """What is acknowledged: (unit, stream, ack)."""
         self.now_ms += 5_000
         answers = self.intake.take(messages, self.now_ms)
-        logs = [a for a in answers if not a.topic.endswith("/photo")]
+        places = {"event", "track"}
+        logs = [a for a in answers if topics.parse(a.topic).about in places]
         told = [(topics.parse(a.topic), codec.decode_answer(a.payload, a.topic)) for a in logs]
         return [
             (to.unit, to.about, one.message) for to, one in told if isinstance(one.message, Ack)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from device.core import events as ev
+from device.core.station import Slots
 from device.trust import GatewayTrust
 from tests.device.core.conftest import UTC0, Unit
 from tests.fuzz.mutate import Mutator, held, resident_kib
@@ -25,6 +26,7 @@ from wire.orders import (
     UnitConfig,
 )
 from wire.records import Checkin
+from wire.release import Named
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
@@ -32,6 +34,7 @@ MESSAGES, GROUP = 48_000, 200
 SEED = 20_261_125
 GROWN_OBJECTS, GROWN_KIB = 20_000, 32 * 1024
 LOG, PHOTO, STORE = "e" * 16, "ab" * 32, "store-1"
+RELEASE = Named("0.5.0", "cd" * 32, 100_000)
 CONFIG = UnitConfig(
     place="east",
     badges=[Badge("ab" * 16, "p-1", welfare_s=1800.0)],
@@ -52,7 +55,9 @@ class BadBroker:
         self.number += 1
         nonce, now_ms = self.unit.nonce, UTC0 + self.unit.up_ms
         order = OrderMessage(1, "v-1", f"o-{self.number}", nonce, now_ms, now_ms + 9_999, "photo")
+        update = {"id": f"u-{self.number}", "what": "update", "text": str(RELEASE)}
         return [
+            (topics.order("v-1"), msgspec.structs.replace(order, **update)),
             (topics.ack("v-1", "event"), Ack(1, LOG, 2, "cd" * 32, STORE, now_ms, nonce)),
             (topics.ack("v-1", "track"), Ack(1, "f" * 16, 1, "00" * 32, STORE, now_ms, nonce)),
             (topics.ack("v-1", "event"), Refused(1, "no", "ab" * 32, STORE, now_ms)),
@@ -66,6 +71,9 @@ class BadBroker:
 
     def say(self):
         dice = self.dice
+        if dice.random() < 0.03:
+            self.unit.happen(ev.Heard(*self._piece(), retained=False))
+            return
         topic, good = dice.choice(self._messages())
         text = self.mutator.json(msgspec.to_builtins(good))
         if dice.random() < 0.9:
@@ -79,6 +87,12 @@ class BadBroker:
             )
         self.unit.happen(ev.Heard(topic, payload, dice.random() < 0.2))
 
+    def _piece(self):
+        """Of a release, where it goes on or somewhere else; nobody signs it."""
+        at = self.dice.choice((0, len(self.unit.releases.get(RELEASE.sha256, b"")), 7))
+        data = self.dice.randbytes(self.dice.choice((0, 1, 4_096, 70_000)))
+        return topics.release("v-1", RELEASE.sha256, at), data
+
     def _sign(self, text, topic):
         key = self.site.signing
         body = text[:-1] + b',"kid":"' + key.kid.encode() + b'"'
@@ -89,7 +103,9 @@ class BadBroker:
 
 def test_nothing_ends_it_nothing_fills_it_and_taps_go_on():
     site, dice = Site(), random.Random(SEED)
-    unit = Unit(camera=True, trust=GatewayTrust(lambda: site.authority, None))
+    slots = Slots("a", "aarch64-bookworm")
+    unit = Unit(camera=True, trust=GatewayTrust(lambda: site.authority, None), slots=slots)
+    unit.happen(ev.SlotsSaid("a", None, idle=True))
     unit.hear(topics.worker_state("w1"), WorkerState(1, True, STORE, cert=site.signing.text))
     unit.clock("ntp")
     broker = BadBroker(site, unit, dice)
