@@ -46,10 +46,15 @@ class Updater:
         }
 
     def serve(self) -> None:
-        """Sees to the wish that is there, if any. Raises OSError where state or slots cannot be written."""
+        """Sees to the wish that is there, if any. Raises OSError where state or slots cannot be written: the unit
+        wishes again in a while, and systemd does not start this over and over."""
         wish = self._inbox.taken()
-        if wish is not None:
-            self._place.write(self._seen_to(self._place.read(), wish))
+        try:
+            if wish is not None:
+                self._place.write(self._seen_to(self._place.read(), wish))
+        except OSError:
+            self._inbox.done()
+            raise
         self._inbox.done()
 
     def _seen_to(self, state: State, wish: Wish) -> State:

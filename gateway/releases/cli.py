@@ -45,6 +45,12 @@ def add_commands(commands: Commands) -> None:
     rows = commands.add("list", words, "xunkong release list --config gateway.toml", list_releases)
     config_option(commands, rows)
     _json(commands, rows)
+    words = Words("撤下一个版本，删除其文件", "take a version back, and remove its files")
+    example = "xunkong release withdraw 0.2.0 --config gateway.toml"
+    gone = commands.add("withdraw", words, example, withdraw_release)
+    gone.add_argument("version", metavar="VERSION", help=commands.say("版本", "the version"))
+    config_option(commands, gone)
+    _json(commands, gone)
 
 
 def _build_command(commands: Commands) -> None:
@@ -133,3 +139,10 @@ def list_releases(args: argparse.Namespace) -> int:
             for row in rows:
                 row["published"] = utc(row.pop("published_ms") / 1000, config.zone())
     return print_rows(args, rows)
+
+
+def withdraw_release(args: argparse.Namespace) -> int:
+    """Prints what was removed."""
+    with opened(args) as (config, store):
+        held = shelf.withdraw(store, config.releases, args.version)
+    return print_rows(args, [msgspec.structs.asdict(one) for one in held])

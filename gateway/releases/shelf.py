@@ -14,7 +14,7 @@ from gateway.config import ReleasesSection
 from gateway.photo_files import sync
 from gateway.releases.build import look
 from gateway.store.open import Store
-from gateway.store.schema import releases
+from gateway.store.schema import releases, rollouts
 from wire.release import Named, public_key, rank
 from wire.words import Fault
 
@@ -96,6 +96,29 @@ def _keep(path: Path, to: Path) -> None:
             f"无法保存到 {to}：{exc.strerror}；请检查磁盘空间与权限",
             f"cannot keep {to}: {exc.strerror}; check disk space and permissions",
         ) from exc
+
+
+def withdraw(store: Store, section: ReleasesSection, version: str) -> list[Published]:
+    """Units can fetch that version no more; what was removed. Raises `Fault` where there is none, or one goes out."""
+    held = listed(store, version)
+    going = sa.select(rollouts.c.id).where(
+        rollouts.c.version == version, rollouts.c.state.in_(("running", "paused"))
+    )
+    with store.changing() as connection:
+        if connection.execute(going).first() is not None:
+            raise Fault(
+                f"版本 {version} 正在分批更新；请先运行 xunkong fleet rollback 或等它结束",
+                f"version {version} is being rolled out; let that end first, or xunkong fleet rollback",
+            )
+        connection.execute(releases.delete().where(releases.c.version == version))
+    if not held:
+        raise Fault(
+            f"没有发布过版本 {version}；见 xunkong release list",
+            f"version {version} was not published; see xunkong release list",
+        )
+    for one in held:
+        place(Path(section.folder), one.sha256).unlink(missing_ok=True)
+    return held
 
 
 def find(store: Store, version: str, machine: str) -> Published | None:

@@ -122,3 +122,12 @@ def test_a_piece_is_taken_where_it_joins_and_nowhere_else(bench):
     assert inbox.held("aa") == 4
     assert inbox.add("bb", 0, b"56") == 2
     assert inbox.held("aa") == 0
+
+
+def test_where_the_state_cannot_be_written_the_wish_goes_and_comes_again_from_the_unit(bench):
+    """A wish that stayed would have it started at once, again and again."""
+    bench.inbox.ask(Wish("switch", "o-1"))
+    bench.place.keep.rename(bench.place.keep.with_name("gone"))
+    with pytest.raises(OSError, match="No such file"):
+        bench.updater.serve()
+    assert bench.inbox.taken() is None

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.config import ReleasesSection
 from gateway.releases import keys, shelf
+from gateway.rollout.book import Chosen, begin, end
 from tests.releases import make_release
 from wire.release import PUBLIC, BadRelease
 from wire.words import Fault
@@ -69,3 +70,16 @@ def test_unsigned_half_or_of_another_key_it_is_not_taken(tmp_path, store, key, s
             shelf.publish(store, section, path, 1)
     assert shelf.listed(store) == []
     assert not (tmp_path / "releases").exists()
+
+
+def test_a_version_that_was_withdrawn_is_gone_with_its_files(tmp_path, store, key, section):
+    held = shelf.publish(store, section, make_release(tmp_path, key), 1)
+    made = begin(store, held.version, Chosen({"u-1": held}, {}), None, 1)
+    with pytest.raises(Fault, match="is being rolled out"):
+        shelf.withdraw(store, section, made.version)
+    end(store, "rolled back")
+    assert shelf.withdraw(store, section, held.version) == [held]
+    assert shelf.listed(store) == []
+    assert list((tmp_path / "releases").iterdir()) == []
+    with pytest.raises(Fault, match="was not published"):
+        shelf.withdraw(store, section, held.version)
