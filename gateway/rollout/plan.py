@@ -15,6 +15,9 @@ AT_ONCE = 25
 ABSENT_MS = 3_600_000
 """An order without an answer for so long holds nobody up; it stays good."""
 
+LINGER_MS = 6 * 3_600_000
+"""A unit that is there, and finds no quiet moment or has a slow link, holds nobody up for longer."""
+
 SILENT_MS = 3_600_000
 """A unit that took the update and was not heard of for so long counts as failed: nothing worse can happen."""
 
@@ -76,7 +79,7 @@ def step(members: Sequence[Member], most_failures: int, now_ms: int) -> Step:
 def _is_busy(one: Member, now_ms: int) -> bool:
     if one.stage == "ordered":
         return now_ms - one.since_ms < ABSENT_MS
-    return one.stage == "under-way"
+    return one.stage == "under-way" and now_ms - one.since_ms < LINGER_MS
 
 
 def _is_silent(one: Member, now_ms: int) -> bool:

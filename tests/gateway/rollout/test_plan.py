@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rollout.plan import ABSENT_MS, AT_ONCE, SILENT_MS, Member, step, waves
+from gateway.rollout.plan import (
+    ABSENT_MS,
+    AT_ONCE,
+    LINGER_MS,
+    SILENT_MS,
+    Member,
+    step,
+    waves,
+)
 
 NOW_MS = 1_763_890_000_000
 
@@ -87,9 +95,11 @@ def test_who_took_it_and_is_not_heard_of_again_has_failed():
     assert step([gone, *fleet(5)], 0, late_ms + 1).state == "stopped"
 
 
-def test_who_waits_for_a_quiet_moment_waits_as_long_as_it_takes():
+def test_who_waits_for_a_quiet_moment_has_not_failed_and_holds_nobody_up_for_ever():
     members = fleet(5, under_way=1)
-    assert step(members, 0, NOW_MS + 99 * SILENT_MS).silent == ()
+    made = step(members, 0, NOW_MS + 99 * SILENT_MS)
+    assert (made.silent, made.order) == ((), ("u-001",))
+    assert step(members, 0, NOW_MS + LINGER_MS - 1).order == ()
 
 
 STAGES = st.sampled_from(["waiting", "ordered", "under-way", "done", "failed"])
