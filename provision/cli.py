@@ -65,16 +65,13 @@ def _host_command(commands: Commands) -> None:
         "与 --ca：一次性注册码；- 询问", "with --ca: a one-time code; - asks for it"
     )
     add.add_argument("--code", metavar="CODE", help=said)
+    said = commands.say("替换：同名的另一台立即失效", "put out the box that has this name now")
+    add.add_argument("--replace", action="store_true", help=said)
     said = commands.say("信任此主机密钥指纹", "trust a host key with this fingerprint")
     add.add_argument("--host-key", metavar="SHA256:…", help=said)
     said = commands.say("部署包", "the bundle")
     add.add_argument("--bundle", type=Path, required=True, metavar="FILE", help=said)
     _shared_options(commands, add)
-    said = commands.say("型号文件", "where the model is written")
-    model = "/proc/device-tree/model"
-    add.add_argument("--model-file", default=model, metavar="PATH", help=said)
-    said = commands.say("启动分区", "the boot partition")
-    add.add_argument("--boot-folder", default="/boot/firmware", metavar="PATH", help=said)
 
 
 def _fleet_command(commands: Commands) -> None:
@@ -119,11 +116,10 @@ def _site_options(commands: Commands, add: argparse.ArgumentParser) -> None:
 def _login_options(commands: Commands, add: argparse.ArgumentParser) -> None:
     said = commands.say("登录用户，缺省 pi", "log in as; pi if left out")
     add.add_argument("--user", default="pi", metavar="NAME", help=said)
-    how = add.add_mutually_exclusive_group()
     said = commands.say("SSH 私钥", "the SSH key")
-    how.add_argument("--key", type=Path, metavar="FILE", help=said)
-    said = commands.say("询问密码", "ask for the password")
-    how.add_argument("--ask-password", action="store_true", help=said)
+    add.add_argument("--key", type=Path, metavar="FILE", help=said)
+    said = commands.say("询问密码（登录或 sudo）", "ask for the password (log-in, sudo)")
+    add.add_argument("--ask-password", action="store_true", help=said)
     said = commands.say("已知主机", "hosts that are known")
     known = Path("~/.ssh/known_hosts")
     add.add_argument("--known-hosts", type=Path, default=known, metavar="FILE", help=said)
@@ -135,10 +131,17 @@ def _machine_options(commands: Commands, add: argparse.ArgumentParser) -> None:
         "parts that differ from the builder's book (TOML); an empty section: it has none",
     )
     add.add_argument("--parts", type=Path, metavar="FILE", help=said)
+    said = commands.say("型号文件", "where the model is written")
+    model = "/proc/device-tree/model"
+    add.add_argument("--model-file", default=model, metavar="PATH", help=said)
+    said = commands.say("启动分区", "the boot partition")
+    add.add_argument("--boot-folder", default="/boot/firmware", metavar="PATH", help=said)
     said = commands.say("只显示将会改动什么", "only show what would be changed")
     add.add_argument("--dry-run", action="store_true", help=said)
     said = commands.say("即使没有改动也再自检", "a self-test though nothing changed")
     add.add_argument("--test-again", action="store_true", help=said)
+    said = commands.say("上岗后只许用密钥登录", "once on duty, no more log-in by password")
+    add.add_argument("--keys-only", action="store_true", help=said)
     said = commands.say("报告存放目录", "where the report is written")
     reports = Path("provision-reports")
     add.add_argument("--report", type=Path, default=reports, metavar="DIR", help=said)

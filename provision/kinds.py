@@ -16,12 +16,13 @@ class Release(Struct, frozen=True):
     packages: tuple[str, ...]
     """Debian packages that a unit needs, and a fresh image lacks; of units alone, the gateway's are others."""
     wheels: tuple[str, ...] = ()
-    """What pip brings beside the project, where it has a wheel for an aarch64."""
+    """What pip brings beside the project, where it has a wheel for an aarch64; pins otherwise need Raspberry Pi OS's
+    own python3-lgpio."""
 
 
 RELEASES = {
     "bookworm": Release("3.11", 36, ("chrony", "python3-venv"), ("lgpio>=0.2.2",)),
-    "trixie": Release("3.13", 41, ("chrony", "python3-venv", "python3-lgpio")),
+    "trixie": Release("3.13", 41, ("chrony", "python3-venv")),
 }
 OLDEST_GLIBC = 17
 

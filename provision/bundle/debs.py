@@ -16,8 +16,9 @@ from provision.bundle.tool import run
 from provision.kinds import Kind
 from wire.words import Words
 
-IMAGE = ("apt", "systemd-sysv", "dbus", "openssh-server", "python3", "sudo")
-"""What every image has beside the packages of priority `required`."""
+IMAGE = ("apt", "systemd-sysv", "dbus", "openssh-server", "sudo")
+"""What every image has beside the packages of priority `required`. It has python3 too, but maybe an older build of it,
+and python3-venv needs the very same build as itself: so that is carried."""
 
 INDEX = "Packages"
 INSTALLS = re.compile(r"^Inst (\S+) \((\S+) ")
@@ -32,7 +33,7 @@ class Apt:
 
     def __init__(self, folder: Path, kind: Kind, sources: Sequence[Source]) -> None:
         self._folder = folder
-        for name in ("state/lists/partial", "cache/archives/partial"):
+        for name in ("state/lists/partial", "cache/archives/partial", "none"):
             (folder / name).mkdir(parents=True)
         (folder / "status").touch()
         lines = [source.line(kind.debian_arch) for source in sources]
@@ -46,9 +47,9 @@ class Apt:
             "Dir::State::status": str(folder / "status"),
             "Dir::Cache": str(folder / "cache"),
             "Dir::Etc::sourcelist": str(folder / "sources.list"),
-            "Dir::Etc::sourceparts": "-",
-            "Dir::Etc::preferences": "-",
-            "Dir::Etc::preferencesparts": "-",
+            "Dir::Etc::sourceparts": str(folder / "none"),
+            "Dir::Etc::preferences": str(folder / "none/preferences"),
+            "Dir::Etc::preferencesparts": str(folder / "none"),
         }
         self._options = [f"-o{name}={value}" for name, value in settings.items() if value]
 

@@ -12,7 +12,8 @@ from wire.words import Fault, Language, Words
 
 MOST = 50
 PASSED_ON = ("gateway", "ca", "bundle", "parts", "zone", "user", "key", "known_hosts", "report")
-FLAGS = ("ask_password", "dry_run", "test_again")
+MACHINE = ("model_file", "boot_folder")
+FLAGS = ("ask_password", "dry_run", "test_again", "keys_only")
 
 
 def provision_fleet(
@@ -50,7 +51,7 @@ def provision_fleet(
 def common_words(args: argparse.Namespace) -> list[str]:
     """The options for all, as `provision host` takes them."""
     words = []
-    for name in PASSED_ON:
+    for name in (*PASSED_ON, *MACHINE):
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]

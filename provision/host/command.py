@@ -68,6 +68,8 @@ def _wish(args: argparse.Namespace, site: Site) -> Wish:
         model_file=args.model_file,
         boot_folder=args.boot_folder.rstrip("/"),
         test_again=args.test_again,
+        keys_only=args.keys_only,
+        replace=args.replace,
     )
 
 

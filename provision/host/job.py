@@ -24,7 +24,8 @@ class Wish(Struct, frozen=True):
     """The unit as it is wanted. `parts`: sections of device.toml that differ from the builder's book.
 
     `model_file`, `boot_folder`: where the machine says what board it is, and where its firmware reads.
-    `test_again`: a self-test though nothing changed.
+    `test_again`: a self-test though nothing changed. `keys_only`: no more log-in by password.
+    `replace`: another box that has this name is put out.
     """
 
     unit: str
@@ -35,6 +36,8 @@ class Wish(Struct, frozen=True):
     model_file: str = MODEL
     boot_folder: str = "/boot/firmware"
     test_again: bool = False
+    keys_only: bool = False
+    replace: bool = False
 
 
 class Job:

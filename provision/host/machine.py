@@ -40,7 +40,7 @@ class Lost(Fault):
 
 
 class Login(Struct, frozen=True):
-    """How to get in. `password` None: by key; it also answers sudo. `key` None: the agent's, and ~/.ssh."""
+    """How to get in. `password`: for sudo, and without a `key` to log in. Neither: the agent's keys, and ~/.ssh."""
 
     host: str
     port: int = 22
@@ -60,7 +60,7 @@ class Login(Struct, frozen=True):
         }
         if self.key:
             found["ssh_key"] = str(self.key.expanduser())
-        if self.password:
+        elif self.password:
             found |= {"ssh_password": self.password, "ssh_allow_agent": False}
             found["ssh_look_for_keys"] = False
         return found
@@ -90,6 +90,11 @@ class Machine:
         self._host = next(iter(self._state.inventory))
         self._said = _Said()
         self.connect()
+
+    @property
+    def by_key(self) -> bool:
+        """Whether it is a key that lets us in."""
+        return self._login is None or self._login.key is not None or self._login.password is None
 
     def connect(self) -> None:
         """Connects, or does so again. Raises `Fault`."""
@@ -129,6 +134,8 @@ class Machine:
             good, said = self._host.run_shell_command(command, _shell_executable="sh", **words)
         except (OSError, EOFError, SSHException) as exc:
             raise self._lost(str(exc)) from exc
+        if not good and not self._alive():  # paramiko gives no more than a code of -1
+            raise self._lost(said.stderr)
         return Answer(good, said.stdout, said.stderr)
 
     def run(self, command: str, stdin: str | None = None) -> str:
@@ -140,8 +147,6 @@ class Machine:
             return ""
         answer = self.ask(alone(command), stdin)
         if not answer.good:
-            if not self._alive():
-                raise self._lost(answer.err)
             raise failed(command, answer.err or answer.out)
         return answer.out
 

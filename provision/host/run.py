@@ -23,6 +23,7 @@ from provision.steps.selftest import selftest
 from provision.steps.services import services
 from provision.steps.settings import settings
 from provision.steps.software import software
+from provision.steps.ssh import keys_only
 from wire.words import Fault, Words
 
 
@@ -114,6 +115,7 @@ STEPS = (
             "Check-ins are kept meanwhile",
         ),
     ),
+    Step("ssh", Words("SSH 登录", "log-in by SSH"), keys_only, AGAIN),
 )
 
 

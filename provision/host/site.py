@@ -45,6 +45,14 @@ class Site(Protocol):
         """Whether a certificate that `unit` holds, of the key `kid`, is in force here. Raises `Fault`."""
         ...
 
+    def taken(self, unit: str) -> bool:
+        """Whether some box holds a certificate of `unit` that is in force. Raises `Fault`."""
+        ...
+
+    def retire(self, unit: str) -> None:
+        """Puts out whatever was made for `unit` so far. Raises `Fault`."""
+        ...
+
     def code(self) -> str | None:
         """The one-time code that lets the unit in."""
         ...
@@ -83,8 +91,17 @@ class SiteFolder:
             return out.read_bytes()
 
     def counts(self, unit: str, kid: str) -> bool:
+        return kid in self._in_force(unit)
+
+    def taken(self, unit: str) -> bool:
+        return bool(self._in_force(unit))
+
+    def retire(self, unit: str) -> None:
+        self._run("ca", "revoke", "--unit", unit, "--why", "replaced by another box")
+
+    def _in_force(self, unit: str) -> set[str]:
         listed = self._run("ca", "list", "--unit", unit)
-        return any(row["kid"] == kid and row["revoked_ms"] is None for row in listed)
+        return {row["kid"] for row in listed if row["revoked_ms"] is None}
 
     def code(self) -> str | None:
         return None
@@ -136,6 +153,16 @@ class SiteByCode:
     def counts(self, unit: str, kid: str) -> bool:
         del unit, kid
         return True
+
+    def taken(self, unit: str) -> bool:
+        del unit
+        return False
+
+    def retire(self, unit: str) -> None:
+        raise Fault(
+            f"--replace 需要 --gateway；或在网关上运行 xunkong gateway ca revoke --unit {unit}，再发注册码",
+            f"--replace needs --gateway; or run xunkong gateway ca revoke --unit {unit} there, then give a code",
+        )
 
     def code(self) -> str | None:
         return self._code

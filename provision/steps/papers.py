@@ -7,8 +7,12 @@ issue`, `device enrol --cert`); else the unit asks the gateway itself with the o
 import hashlib
 import json
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from provision.host.job import CONFIG, IDENTITY, USER, XUNKONG, Done, Job, done, own
 from provision.host.laid import Laid
+from wire.keys import kid_of
 from wire.words import Fault
 
 AUTHORITY = "/etc/xunkong/ca.crt"
@@ -45,11 +49,15 @@ def _trusts(job: Job, authority: bytes) -> bool:
 def _enrol(job: Job) -> None:
     code = job.site.code()
     if code is not None:
+        if job.wish.replace:
+            job.site.retire(job.wish.unit)
         job.machine.run("systemctl stop xunkong-device.service 2>/dev/null || true")
         job.machine.run(f"{ENROL} --ca {AUTHORITY} --code -", stdin=code)
         return
     job.machine.run(f"{ENROL} --ca {AUTHORITY} --csr {CSR}")
-    made = job.site.issue(job.wish.unit, job.machine.run(f"cat {CSR}") + "\n")
+    request = job.machine.run(f"cat {CSR}") + "\n"
+    _make_way(job, kid_asked(request))
+    made = job.site.issue(job.wish.unit, request)
     if made is None:
         raise Fault(
             "没有证书，也没有注册码；请用 --gateway 给出 gateway.toml，或用 --code 给出注册码",
@@ -57,3 +65,26 @@ def _enrol(job: Job) -> None:
         )
     job.machine.lay([Laid(CRT, made)])
     job.machine.run(f"{ENROL} --cert {CRT} && rm -f {CSR} {CRT}")
+
+
+def _make_way(job: Job, kid: str) -> None:
+    """No two boxes bear one name. What an earlier run had made for this very key is this box's own."""
+    unit, site = job.wish.unit, job.site
+    if site.counts(unit, kid) or not site.taken(unit):
+        return
+    if not job.wish.replace:
+        raise Fault(
+            f"{unit} 已是另一台机器（或本机重新烧录之前）的名字；换一个 --unit，或用 --replace 使那一台立即失效",
+            f"{unit} is the name of another box already, or of this one before it was flashed; give another "
+            "--unit, or --replace to put that one out",
+        )
+    site.retire(unit)
+
+
+def kid_asked(request: str) -> str:
+    """The name of the key that a signing request (PEM) is for. Raises `Fault`."""
+    try:
+        public = x509.load_pem_x509_csr(request.encode("ascii")).public_key()
+    except ValueError as exc:
+        raise Fault(f"签名请求有误：{exc}", f"the signing request is none: {exc}") from exc
+    return kid_of(public.public_bytes(Encoding.Raw, PublicFormat.Raw))

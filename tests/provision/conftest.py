@@ -36,7 +36,7 @@ class FakeMachine:
     """`says`: answers by a part of the command; `files`: what lies there; `ran`, `done`: what was called for."""
 
     def __init__(self, dry=False):
-        self.dry = dry
+        self.dry, self.by_key = dry, True
         self.says, self.files, self.due = {}, {}, set()
         self.ran, self.done, self.uploaded = [], [], []
         self.differs = set()
@@ -97,6 +97,7 @@ class FakeSite:
 
     def __init__(self):
         self.issued, self.kids, self.given_code = [], {"k1"}, None
+        self.retired, self.others = [], False
         self.seen = [{"online": True, "heard_age_s": 0.1}]
         self.key = None
 
@@ -113,6 +114,13 @@ class FakeSite:
     def counts(self, unit, kid):
         del unit
         return kid in self.kids
+
+    def taken(self, unit):
+        del unit
+        return self.others
+
+    def retire(self, unit):
+        self.retired.append(unit)
 
     def code(self):
         return self.given_code

@@ -1,6 +1,8 @@
 """What a technician brings to a virtual Pi: a bundle that was made once, a gateway with broker, and the command."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from gateway.fleet.broker_folder import now_ms
 from gateway.lookup import UnitRow, unit_rows
 from gateway.site import lay_out
 from gateway.store.open import open_store
+from hardware.pn532.twin import Pn532Twin
 from sim.broker import SiteBroker, free_ports
 from sim.city import wait_for
 from sim.program import Program
@@ -20,6 +23,10 @@ from tests.virtual_pi.pi import Pi
 from tests.virtual_pi.yard import Yard
 
 WAIT_S = 60.0
+DIALOUT = 20
+"""The group that may use serial ports, by its number, which is the same on all Debians."""
+
+PASSWORD = "raspberry"
 MODEL = "/opt/board/model"
 CONFIG_TXT = "dtparam=audio=on\n[all]\n"
 CMDLINE = "console=serial0,115200 console=tty1 root=PARTUUID=1 rootwait\n"
@@ -36,7 +43,9 @@ class Depot:
         self.broker = SiteBroker(self.toml)
         self.log = folder / "gateway.log"
         self.gateway = Program(["gateway", "run", "--config", str(self.toml)], self.log)
-        (folder / "parts.toml").write_text('[panel]\nkind = "none"\n[nfc]\n', "utf-8")
+        (folder / "reader.toml").write_text('[panel]\nkind = "none"\n', "utf-8")
+        (folder / "bare.toml").write_text('[panel]\nkind = "none"\n[nfc]\n', "utf-8")
+        self.reader = Pn532Twin(folder / "nfc")
 
     def __enter__(self) -> "Depot":
         self.broker.start()
@@ -47,23 +56,57 @@ class Depot:
     def __exit__(self, *_: object) -> None:
         self.gateway.stop()
         self.broker.stop()
+        self.reader.stop()
+
+    def wired(self) -> tuple[str, str]:
+        """The reader's end for a Pi, and where the builder's book has it on a Pi 4."""
+        terminal = os.path.realpath(self.folder / "nfc")
+        shutil.chown(terminal, 0, DIALOUT)
+        Path(terminal).chmod(0o660)
+        return terminal, "/dev/ttyAMA3"
+
+    def parts(self, pi: Pi) -> Path:
+        """What differs from the book: no panel, and no reader where none is wired."""
+        return self.folder / ("reader.toml" if pi.binds else "bare.toml")
 
     def words(self, pi: Pi, unit: str, *more: str | Path) -> list[str]:
         """The whole command that makes `pi` the checkpoint `unit`."""
         words = ["provision", "host", pi.address, "--unit", unit, "--role", "checkpoint"]
         words += ["--gateway", self.toml, "--bundle", self.bundle, "--user", "pi"]
         words += ["--key", pi.place.key, "--known-hosts", pi.known_hosts, "--model-file", MODEL]
-        words += ["--parts", self.folder / "parts.toml", "--report", self.folder, "--json", *more]
+        words += ["--parts", self.parts(pi), "--report", self.folder, "--json", *more]
         return [sys.executable, "-m", "xunkong", *map(str, words)]
+
+    def by_code(self, pi: Pi, unit: str) -> list[str]:
+        """The same without the gateway's folder, as elsewhere: with its authority and a code from standard input."""
+        words = self.words(pi, unit, "--ca", self.site / "keys/ca.crt", "--code", "-")
+        at = words.index("--gateway")
+        units_port = str(self.broker.port)
+        return [*words[:at], *words[at + 2 :], "--broker", f"{self.yard.host}:{units_port}"]
 
     def provision(self, pi: Pi, unit: str, *more: str | Path) -> tuple[int, dict[str, Any]]:
         """Runs it; its exit code, and its report."""
+        return reported(self.words(pi, unit, *more))
+
+    def fleet(self, known: Path, key: Path) -> list[dict[str, Any]]:
+        """What came of each machine of `fleet.csv`, as it ended; one of them cannot be made."""
+        words = ["provision", "fleet", self.folder / "fleet.csv", "--gateway", self.toml]
+        words += ["--bundle", self.bundle, "--key", key, "--ask-password", "--parallel", "3"]
+        words += ["--known-hosts", known, "--model-file", MODEL, "--report", self.folder]
+        command = [sys.executable, "-m", "xunkong", *map(str, words), "--json"]
+        said = f"{PASSWORD}\n"
         done = subprocess.run(
-            self.words(pi, unit, *more), capture_output=True, text=True, timeout=600, check=False
+            command, input=said, capture_output=True, text=True, timeout=600, check=False
         )
-        lines = done.stdout.splitlines()
-        assert lines, done.stderr
-        return done.returncode, json.loads(lines[-1])
+        assert done.returncode == 1, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def gateway_says(self, *words: str) -> list[dict[str, Any]]:
+        """What a command of the gateway's says."""
+        command = [sys.executable, "-m", "xunkong", "gateway", *words]
+        command += ["--config", str(self.toml), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def row(self, unit: str) -> UnitRow | None:
         """The unit as the gateway sees it."""
@@ -74,11 +117,23 @@ class Depot:
             store.close()
 
 
-def flashed(pi: Pi) -> Pi:
+def reported(words: list[str], stdin: str = "") -> tuple[int, dict[str, Any]]:
+    """Runs a command; its exit code, and the object in its last line."""
+    done = subprocess.run(
+        words, input=stdin, capture_output=True, text=True, timeout=600, check=False
+    )
+    lines = done.stdout.splitlines()
+    assert lines, done.stderr
+    return done.returncode, json.loads(lines[-1])
+
+
+def flashed(pi: Pi, sudo: str = "NOPASSWD: ALL") -> Pi:
     """A card as Raspberry Pi Imager leaves it: user pi with sudo, the yard's key, a boot partition; no power yet."""
     run_in = ["chroot", str(pi.tree)]
     subprocess.run([*run_in, "useradd", "-m", "-s", "/bin/bash", "pi"], check=True)
-    (pi.tree / "etc/sudoers.d/010_pi").write_text("pi ALL=(ALL) NOPASSWD: ALL\n", "utf-8")
+    (pi.tree / "etc/sudoers.d/010_pi").write_text(f"pi ALL=(ALL) {sudo}\n", "utf-8")
+    said = f"pi:{PASSWORD}"
+    subprocess.run([*run_in, "chpasswd"], input=said, text=True, check=True)
     pi.let_in("pi")
     subprocess.run([*run_in, "chown", "-R", "pi:pi", "/home/pi"], check=True)
     boot = pi.tree / "boot/firmware"
@@ -94,8 +149,13 @@ def flashed(pi: Pi) -> Pi:
 @contextmanager
 def depot(folder: Path, yard: Yard, release: str) -> Iterator[Depot]:
     """One whose bundle is for this processor and Debian `release`; making it takes half a minute."""
+    with Depot(folder, yard, make_bundle(folder, release)) as made:
+        yield made
+
+
+def make_bundle(folder: Path, release: str) -> Path:
+    """A bundle for this processor and Debian `release`."""
     bundle = folder / f"{release}.zip"
     words = ["provision", "bundle", "--arch", "x86_64", "--os", release, "--to", str(bundle)]
     subprocess.run([sys.executable, "-m", "xunkong", *words], check=True, timeout=600)
-    with Depot(folder, yard, bundle) as made:
-        yield made
+    return bundle

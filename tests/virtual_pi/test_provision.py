@@ -10,7 +10,17 @@ import pytest
 
 from provision.host.run import STEPS
 from sim.broker import find_mosquitto
-from tests.virtual_pi.depot import CMDLINE, CONFIG_TXT, Depot, depot, flashed
+from sim.city import wait_for
+from tests.virtual_pi.depot import (
+    CMDLINE,
+    CONFIG_TXT,
+    WAIT_S,
+    Depot,
+    depot,
+    flashed,
+    make_bundle,
+    reported,
+)
 from tests.virtual_pi.pi import Pi
 from tests.virtual_pi.reboot import left_on
 from tests.virtual_pi.root import debian_root
@@ -28,6 +38,21 @@ BROKEN = {
 }
 """Where a run is broken off, and what is lost: the laptop, the SSH session, the network."""
 
+BADGE = "04a1b2c3d4e5f6"
+UNIT_CONFIG = f"""
+checkpoint = "east-gate"
+[[place]]
+id = "east-gate"
+name = "east"
+lat = 27.2418
+lon = 111.4725
+radius_m = 50
+[[badge]]
+uid = "{BADGE}"
+person = "p-1"
+role = "officer"
+valid_from = 2026-01-01T00:00:00+08:00
+"""
 HANG_UP = 'for p in /proc/[0-9]*; do [ "$(stat -c %U $p)" = pi ] && kill ${p#/proc/}; done; true'
 SOON_S = 0.2
 """After which a step is under way; whether it is or has just ended is no matter."""
@@ -42,8 +67,8 @@ def home(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot
 
 
 @pytest.fixture(scope="module")
-def pi(yard: Yard) -> Iterator[Pi]:
-    made = flashed(yard.pi("cp1", debian_root("bookworm"))).power_on()
+def pi(home: Depot, yard: Yard) -> Iterator[Pi]:
+    made = flashed(yard.pi("cp1", debian_root("bookworm"), [home.wired()])).power_on()
     with left_on(made):
         yield made
 
@@ -57,9 +82,10 @@ def test_a_dry_run_changes_nothing_and_says_what_it_would(home: Depot, pi: Pi) -
 
 
 def test_from_bare_sshd_to_duty(home: Depot, pi: Pi) -> None:
-    code, report = home.provision(pi, "cp-1")
+    code, report = home.provision(pi, "cp-1", "--keys-only")
     assert (code, report["done"]) == (0, True), report["steps"][-1]
-    assert "restart" in report["changed"]
+    assert {"restart", "ssh"} <= {*report["changed"]}
+    assert "passwordauthentication no" in pi.run("sshd -T")
     row = home.row("cp-1")
     assert row is not None and row.online and row.role == "checkpoint"
     assert pi.run("systemctl --failed --no-legend --plain") == ""
@@ -77,6 +103,19 @@ def test_from_bare_sshd_to_duty(home: Depot, pi: Pi) -> None:
     assert "cp-1" in sheet and "Raspberry Pi 4" in sheet and "GPIO4" in sheet
 
 
+def test_a_tap_at_its_reader_is_at_the_gateway(home: Depot, pi: Pi) -> None:
+    (home.folder / "unit.toml").write_text(UNIT_CONFIG, "utf-8")
+    home.gateway_says("config", "push", "--unit", "cp-1", str(home.folder / "unit.toml"))
+    assert wait_for(lambda: (row := home.row("cp-1")) and row.config == 1, WAIT_S)
+    home.reader.present(BADGE)
+    try:
+        assert wait_for(lambda: home.gateway_says("records", "--kind", "checkin"), WAIT_S)
+    finally:
+        home.reader.remove()
+    record = home.gateway_says("records", "--kind", "checkin")[0]["record"]
+    assert (record["person"], record["place"]) == ("p-1", "east-gate")
+
+
 def test_a_second_run_changes_nothing(home: Depot, pi: Pi) -> None:
     shown = "systemctl show -P ActiveEnterTimestampMonotonic xunkong-device"
     before = pi.run(shown)
@@ -85,18 +124,75 @@ def test_a_second_run_changes_nothing(home: Depot, pi: Pi) -> None:
     assert pi.run(shown) == before
 
 
-def test_broken_off_anywhere_it_is_run_again(home: Depot, yard: Yard) -> None:
+def test_a_box_gets_another_name_by_a_code_alone(home: Depot, pi: Pi) -> None:
+    code = home.gateway_says("ca", "code", "--unit", "cp-9")[0]["code"]
+    words = home.by_code(pi, "cp-9")
+    ended, report = reported(words, f"{code}\n")
+    assert (ended, report["done"]) == (0, True), report["steps"][-1]
+    assert {"settings", "papers", "selftest"} == {*report["changed"]}
+    assert report["steps"][-2]["words"] == "the gateway acknowledged its records"
+    row = home.row("cp-9")
+    assert row is not None and row.online
+    assert reported(words, "\n")[1]["changed"] == []
+
+
+def test_a_fleet_of_two_debians_and_one_that_is_not_there(home: Depot, pi: Pi, yard: Yard) -> None:
+    newer = flashed(yard.pi("cp3", debian_root("trixie")), sudo="ALL").power_on()
+    bundle = make_bundle(home.folder, "trixie")
+    known = home.folder / "known_hosts"
+    gone = f"{yard.host}:1"
+    lines = [
+        "host,unit,role,parts,bundle",
+        f"{pi.address},cp-9,checkpoint,{home.parts(pi)},",
+        f"{newer.address},cp-3,checkpoint,{home.parts(newer)},{bundle}",
+        f"{gone},cp-4,checkpoint,,",
+    ]
+    known.write_text("".join(one.known_hosts.read_text("utf-8") for one in (pi, newer)), "utf-8")
+    (home.folder / "fleet.csv").write_text("\n".join(lines), "utf-8")
+    with left_on(newer):
+        rows = home.fleet(known, pi.place.key)
+    assert {row["unit"]: row["done"] for row in rows} == {"cp-9": True, "cp-3": True, "cp-4": False}
+    assert "cannot reach" in rows[0]["why"]
+    row = home.row("cp-3")
+    assert row is not None and row.online
+    assert newer.run("/opt/xunkong/current/bin/python --version").startswith("Python 3.13")
+    assert newer.run("systemctl --failed --no-legend --plain") == ""
+    newer.shut_down()
+
+
+@pytest.fixture(scope="module")
+def spare(yard: Yard) -> Iterator[Pi]:
+    made = flashed(yard.pi("cp2", debian_root("bookworm"))).power_on()
+    with left_on(made):
+        yield made
+
+
+def test_broken_off_anywhere_it_is_run_again(home: Depot, spare: Pi) -> None:
     """The next run goes on from there; what the broken one left running on the Pi does no harm."""
-    other = flashed(yard.pi("cp2", debian_root("bookworm"))).power_on()
-    with left_on(other):
-        for step, loss in BROKEN.items():
-            break_off(home, other, step, loss)
-        code, report = home.provision(other, "cp-2")
-        assert (code, report["done"]) == (0, True), report["steps"][-1]
-        assert home.provision(other, "cp-2")[1]["changed"] == []
+    for step, loss in BROKEN.items():
+        break_off(home, spare, step, loss)
+    code, report = home.provision(spare, "cp-2")
+    assert (code, report["done"]) == (0, True), report["steps"][-1]
+    assert home.provision(spare, "cp-2")[1]["changed"] == []
     row = home.row("cp-2")
     assert row is not None and row.online
-    other.shut_down()
+
+
+def test_a_spare_box_takes_the_name_of_a_dead_one_and_none_has_it_twice(
+    home: Depot, pi: Pi, spare: Pi
+) -> None:
+    pi.run("systemctl stop xunkong-device")
+    code, report = home.provision(spare, "cp-9")
+    assert (code, report["steps"][-1]["step"]) == (1, "papers")
+    assert "--replace" in report["steps"][-1]["words"]
+    code, report = home.provision(spare, "cp-9", "--replace")
+    assert (code, report["done"]) == (0, True), report["steps"][-1]
+    row = home.row("cp-9")
+    assert row is not None and row.online
+    kids = {
+        one["kid"] for one in home.gateway_says("ca", "list", "--unit", "cp-9") if not one["why"]
+    }
+    assert kids == {report["kid"]}
 
 
 def break_off(home: Depot, pi: Pi, step: str, loss: str) -> None:

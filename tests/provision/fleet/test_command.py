@@ -50,14 +50,25 @@ def test_options_go_to_all_and_the_table_ends_it(call, tmp_path):
     known(tmp_path, "h1", "h2")
     code, said, told = call(
         "host,unit,role\nh1,u1,vehicle\nh2,u2,checkpoint\n",
-        *("--bundle", "b.zip", "--broker", "a", "--broker", "b:1", "--dry-run", "--parallel", "1"),
+        *(
+            "--bundle",
+            "b.zip",
+            "--broker",
+            "a",
+            "--broker",
+            "b:1",
+            "--dry-run",
+            "--keys-only",
+            "--parallel",
+            "1",
+        ),
     )
     assert code == 0
     assert said.splitlines()[-1] == "2 of 2 on duty"
     words = told[0][0]
     assert words[:4] == ["--gateway", "g", "--bundle", "b.zip"]
     assert [words[at + 1] for at, word in enumerate(words) if word == "--broker"] == ["a", "b:1"]
-    assert "--dry-run" in words and "--test-again" not in words
+    assert "--dry-run" in words and "--keys-only" in words and "--test-again" not in words
     assert told[0][1] == ""
 
 

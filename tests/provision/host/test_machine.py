@@ -5,7 +5,7 @@ from pyinfra.operations import files
 
 from provision.host import machine as room
 from provision.host.laid import Laid
-from provision.host.machine import Machine, alone, quoted
+from provision.host.machine import Login, Machine, alone, quoted
 from tests.provision.conftest import faulty
 
 
@@ -64,3 +64,18 @@ def test_on_a_dry_run_nothing_is_run(tmp_path):
 
 def test_words_are_quoted_for_the_shell():
     assert quoted("a b", 3) == "'a b' 3"
+
+
+def test_a_key_lets_in_and_a_password_answers_sudo(tmp_path):
+    both = Login("h", key=tmp_path / "k", password="p").data()
+    assert both["ssh_key"] == str(tmp_path / "k") and "ssh_password" not in both
+    other = Login("h", port=2222, password="p").data()
+    assert (other["ssh_password"], other["ssh_look_for_keys"]) == ("p", False)
+    assert (other["ssh_port"], other["ssh_strict_host_key_checking"]) == (2222, "yes")
+
+
+def test_a_no_of_a_line_that_broke_is_no_answer(machine, monkeypatch):
+    assert not machine.ask("false").good
+    monkeypatch.setattr(machine, "_alive", lambda: False)
+    assert machine.ask("true").good
+    assert "run the same command again" in faulty(machine.ask, "false")

@@ -34,11 +34,13 @@ def test_a_certificate_is_issued_for_a_request_and_counts(site):
     key = Ed25519PrivateKey.generate()
     kid = kid_of(key.public_key().public_bytes_raw())
     assert not site.counts("cp-9", kid)
+    assert not site.taken("cp-9")
     pem = site.issue("cp-9", signing_request(key, "cp-9"))
     der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
     read = Authority(site.authority()).read(der, "log-in")
     assert (read.name, read.kid) == ("cp-9", kid)
     assert site.counts("cp-9", kid)
+    assert site.taken("cp-9")
     assert not site.counts("cp-8", kid)
 
 
@@ -64,6 +66,7 @@ def test_by_code_the_authority_is_carried(folder, tmp_path):
     site = SiteByCode(folder / "keys" / "ca.crt", "CODE")
     assert site.authority() == (folder / "keys" / "ca.crt").read_bytes()
     assert (site.code(), site.issue("cp-9", ""), site.heard("cp-9")) == ("CODE", None, None)
-    assert site.counts("cp-9", "k")
+    assert site.counts("cp-9", "k") and not site.taken("cp-9")
+    assert "--replace needs --gateway" in faulty(site.retire, "cp-9")
     (tmp_path / "ca.crt").write_text("no")
     assert "give it by --ca" in faulty(SiteByCode(tmp_path / "ca.crt", None).authority)

@@ -1,22 +1,27 @@
 """A certificate is got where none is held that counts, by the laptop's hand or by a code."""
 
+import hashlib
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provision.host.machine import Answer
-from provision.steps.papers import AUTHORITY, CRT, papers
+from provision.steps.papers import AUTHORITY, CRT, kid_asked, papers
+from tests.csr import signing_request
 from tests.provision.conftest import faulty
+from wire.keys import kid_of
 
-HELD = json.dumps({"kid": "k1"})
-TRUSTS = "de78d26a1ffec6d0a3a9c2d4b6d5f4d4"
+KEY = Ed25519PrivateKey.generate()
+REQUEST = signing_request(KEY, "cp-1")
+KID = kid_of(KEY.public_key().public_bytes_raw())
 
 
 @pytest.fixture
 def job(make_job):
     made = make_job()
-    digest = __import__("hashlib").sha256(made.site.authority()).hexdigest()
-    made.machine.says["sha256sum </var"] = digest
+    digest = hashlib.sha256(made.site.authority()).hexdigest()
+    made.machine.says |= {"sha256sum </var": digest, "cat /var": REQUEST.rstrip("\n")}
     return made
 
 
@@ -40,9 +45,8 @@ def test_who_holds_one_that_counts_is_left_alone(job):
 @pytest.mark.parametrize("held", [None, "revoked"])
 def test_else_request_and_certificate_go_by_hand(job, held):
     holds(job, held, "k2")
-    job.machine.says["cat /var"] = "request"
     assert papers(job).changed
-    assert job.site.issued == [("cp-1", "request\n")]
+    assert job.site.issued == [("cp-1", REQUEST)]
     assert job.machine.files[CRT] == b"certificate"
     assert job.machine.files[AUTHORITY] == job.site.authority()
     assert ["--csr" in job.machine.ran[0], "--cert" in job.machine.ran[-1]] == [True, True]
@@ -76,3 +80,31 @@ def test_a_dry_run_asks_nobody(make_job):
     job = make_job(dry=True)
     assert papers(job).changed
     assert (job.site.issued, job.machine.files) == ([], {})
+
+
+def test_a_name_that_another_box_has_is_not_given_twice(job):
+    holds(job, None)
+    job.site.others = True
+    assert "--replace to put that one out" in faulty(papers, job)
+    assert (job.site.issued, job.site.retired) == ([], [])
+
+
+def test_unless_that_one_is_to_be_put_out(make_job, job):
+    other = make_job(replace=True)
+    other.machine.says |= job.machine.says
+    other.site.others = True
+    holds(other, None, "k2")
+    assert papers(other).changed
+    assert (other.site.retired, len(other.site.issued)) == (["cp-1"], 1)
+
+
+def test_what_a_broken_run_had_made_for_this_box_does_not_stand_in_its_way(job):
+    holds(job, None, KID)
+    job.site.others, job.site.kids = True, {KID}
+    assert papers(job).changed
+    assert job.site.retired == []
+
+
+def test_a_request_that_is_none():
+    assert kid_asked(REQUEST) == KID
+    assert "the signing request is none" in faulty(kid_asked, "x")

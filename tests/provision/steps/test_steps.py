@@ -1,6 +1,7 @@
 """The small steps: carry, packages, clock, account, services, chrony, restart, duty."""
 
 import hashlib
+import os
 import subprocess
 
 import pytest
@@ -17,6 +18,8 @@ from provision.steps.duty import heartbeat, running
 from provision.steps.packages import install_script, packages
 from provision.steps.restart import restart
 from provision.steps.services import installed_units, service_files, services
+from provision.steps.ssh import APPLY, keys_only
+from provision.steps.ssh import CONF as CONF_OF_SSH
 from tests.provision.conftest import facts, faulty
 
 # carry, packages
@@ -153,6 +156,38 @@ def test_a_machine_that_does_not_come_back(make_job, monkeypatch):
     job.machine.due.add(REBOOT)
     monkeypatch.setattr(restart_room, "MOST_S", 0.0)
     assert "before-xunkong" in faulty(restart, job)
+
+
+# ssh
+
+
+def test_passwords_are_closed_only_where_it_is_asked_for(make_job):
+    assert not keys_only(make_job()).changed
+    job = make_job(keys_only=True)
+    assert keys_only(job).changed
+    assert b"PasswordAuthentication no" in job.machine.files[CONF_OF_SSH]
+    assert not keys_only(job).changed
+
+
+def test_and_never_by_who_came_in_by_one(make_job):
+    job = make_job(keys_only=True)
+    job.machine.by_key = False
+    assert "log in by --key" in faulty(keys_only, job)
+    assert not job.machine.files
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_what_sshd_does_not_take_is_not_left_behind(tmp_path, good):
+    conf, told = tmp_path / "10-xunkong.conf", tmp_path / "told"
+    conf.touch()
+    (tmp_path / "sshd").write_text(f"#!/bin/sh\n{'true' if good else 'false'}\n")
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\ntouch {told}\n")
+    for name in ("sshd", "systemctl"):
+        (tmp_path / name).chmod(0o755)
+    script = APPLY.replace(CONF_OF_SSH, str(conf))
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", script], env=env, check=False)
+    assert (done.returncode == 0, conf.exists(), told.exists()) == (good, good, good)
 
 
 # duty
