@@ -69,7 +69,7 @@ def _host_command(commands: Commands) -> None:
     add.add_argument("--replace", action="store_true", help=said)
     said = commands.say("信任此主机密钥指纹", "trust a host key with this fingerprint")
     add.add_argument("--host-key", metavar="SHA256:…", help=said)
-    said = commands.say("部署包", "the bundle")
+    said = commands.say("部署包，或其所在目录", "the bundle, or a folder of them")
     add.add_argument("--bundle", type=Path, required=True, metavar="FILE", help=said)
     _shared_options(commands, add)
 
@@ -85,7 +85,9 @@ def _fleet_command(commands: Commands) -> None:
     add.add_argument("fleet", type=Path, metavar="FLEET.csv", help=said)
     said = commands.say("同时进行的台数，缺省 10", "how many at a time; 10")
     add.add_argument("--parallel", type=int, default=10, metavar="N", help=said)
-    said = commands.say("部署包；可由各行另给", "the bundle; a line may name its own")
+    said = commands.say(
+        "部署包或其目录；可由各行另给", "the bundle, or a folder of them; a line may name its own"
+    )
     add.add_argument("--bundle", type=Path, metavar="FILE", help=said)
     _shared_options(commands, add)
     add.set_defaults(host_key=None)

@@ -91,7 +91,7 @@ class Bundle:
         self.path = path
         try:
             with zipfile.ZipFile(path) as archive:
-                self.manifest = _manifest(path, archive)
+                self.manifest = read_manifest(path, archive)
                 self._check(archive)
         except OSError as exc:
             raise Fault(
@@ -144,7 +144,8 @@ def _strays(name: str) -> bool:
     return not NAME.fullmatch(name) or any(set(part) == {"."} for part in name.split("/"))
 
 
-def _manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
+def read_manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
+    """What the bundle at `path` says that it holds, not checked yet. Raises `Fault`."""
     try:
         info = archive.getinfo(MANIFEST)
         if info.file_size > MAX_MANIFEST:

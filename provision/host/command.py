@@ -5,6 +5,8 @@ import sys
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from provision.bundle.bundle import Bundle
+from provision.bundle.choose import choose
+from provision.host.facts import ask_facts
 from provision.host.hostkey import check_host_key
 from provision.host.job import Job, Wish
 from provision.host.machine import Login, Machine
@@ -21,11 +23,12 @@ def provision_host(args: argparse.Namespace, password: str | None, code: str | N
     """0 when the unit is on duty, 1 when a step failed. Raises `Fault` for what cannot even be begun."""
     site = _site(args, code)
     wish = _wish(args, site)
-    bundle = Bundle(args.bundle)
+    bundle = None if args.bundle.is_dir() else Bundle(args.bundle)
     login = _login(args, password)
     check_host_key(login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f))
     show = Show(args.json, args.language)
     with Machine(login, args.dry_run) as machine:
+        bundle = bundle or choose(args.bundle, ask_facts(machine, args.model_file).kind)
         job = Job(machine, wish, bundle, site)
         job.report["host"] = args.host
         job.say = show.percent
