@@ -158,6 +158,7 @@ class _Asking:
         finally:
             self._client.disconnect()
             self._client.loop_stop()
+            self._client._reset_sockets()  # which wake it; paho leaves them to chance
         if self._cert is None:
             raise _NoAnswer(self._why)
         return self._cert

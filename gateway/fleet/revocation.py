@@ -19,6 +19,7 @@ from gateway.config import BrokerSection
 from gateway.fleet.certificates import revocation_list
 from gateway.fleet.folder import CRL, KeyFolder
 from gateway.fleet.roll import learn, struck_out
+from gateway.fleet.visitor import put_away
 from gateway.store.open import Store
 from wire.words import Fault
 
@@ -107,8 +108,7 @@ class _TakeOver:
                 raise _not_ended(self._broker, self._unit, self._refusal)
             return not self._lost.wait(HOLD_S)
         finally:
-            self._client.disconnect()
-            self._client.loop_stop()
+            put_away(self._client)
 
     def _connected(self, client: Client, _: Any, flags: Any, code: ReasonCode, props: Any) -> None:
         del client, flags, props

@@ -17,6 +17,13 @@ class TurnedAway(Exception):
     """The broker did not let it in; the text says how."""
 
 
+def put_away(client: Client) -> None:
+    """Ends the connection and its thread, and closes the sockets that wake it, which paho leaves to chance."""
+    client.disconnect()
+    client.loop_stop()
+    client._reset_sockets()
+
+
 class Visitor:
     """One connection. Its thread puts into `came` what arrives, and sets `gone` when the connection ends."""
 
@@ -51,8 +58,7 @@ class Visitor:
                 raise TurnedAway(self._refusal)
             yield self
         finally:
-            self.client.disconnect()
-            self.client.loop_stop()
+            put_away(self.client)
 
     def listen(self, topic: str) -> None:
         """Subscribes; what a broker grants says nothing yet of what it delivers."""
