@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import msgspec
 
@@ -79,15 +78,7 @@ def _head(state: LogState) -> Head:
 
 def notes_of(journal: Journal) -> Notes:
     """The settings; one that is not JSON any more counts as never put, or no start would succeed."""
-
-    def read(name: str) -> Any:
-        try:
-            return journal.get_setting(name)
-        except msgspec.DecodeError as exc:
-            log.error("setting %r in the journal is damaged (%s); going on without it", name, exc)
-            return None
-
-    return Notes(read)
+    return Notes(journal.get_setting)
 
 
 def _fixes(journal: Journal) -> Iterator[TrackFix]:

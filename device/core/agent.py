@@ -157,6 +157,7 @@ class Agent:
         effects: list[Effect] = [Arm(self._proofs.keys), Keep(boot)]
         for span in memory.lost:
             effects += self._keeping.lost(span, now)
+        effects += self._keeping.damaged(memory.notes.damaged, now)
         return effects + self._drive.recover(memory.open_boot or self._id.boot, now.up_ms)
 
     def handle(self, event: ev.Event, now: Now) -> list[Effect]:

@@ -1,6 +1,6 @@
 """The desk of keeping: what the journal took, what it could not, and what it lost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from device.core import events as ev
 from device.core.clock import ClockKeeper
@@ -112,6 +112,17 @@ class Keeping(Desk):
         """Rows that cannot be read any more are declared, so that the gateway may pass over them."""
         self._alarm(span)
         return [Keep(self.declaration(span, now)), Light(True)]
+
+    def damaged(self, names: Sequence[str], now: Now) -> list[Effect]:
+        """Settings that cannot be read any more: the unit goes on without them, and says so."""
+        if not names:
+            return []
+        what = f"settings in the journal are damaged, and what they said may be missing: {', '.join(names)}"
+        self._picture.alarm("settings", what[:500])
+        record = self._scribe.write(
+            Alarm, now.up_ms, alarm="storage", what=what[:500], part="journal"
+        )
+        return [Keep(record), Light(True)]
 
     def declaration(self, span: Lost, now: Now) -> Dropped:
         """The record that says so."""

@@ -44,22 +44,24 @@ class Lost(Struct, frozen=True):
 
 
 class Notes:
-    """What desks saved (the `Save` effect) in runs before; `read` what is kept under a name, or None."""
+    """What desks saved (the `Save` effect) in runs before; `read` what is kept under a name, or None.
+
+    `damaged`: the names that were recalled and could not be read.
+    """
 
     def __init__(self, read: Callable[[str], Any] = lambda name: None) -> None:
         self._read = read
+        self.damaged: list[str] = []
 
     def recall(self, name: str, kind: type[T]) -> T | None:
         """The setting `name`; None where there is none, or where it is not what was written."""
-        held = self._read(name)
-        if held is None:
-            return None
         try:
-            return msgspec.convert(held, kind)
-        except msgspec.ValidationError as exc:
-            log.error(
-                "setting %r in the journal cannot be read (%s); going on without it", name, exc
-            )
+            held = self._read(name)
+            return None if held is None else msgspec.convert(held, kind)
+        except msgspec.DecodeError as exc:  # no JSON any more, or another shape
+            log.error("setting %r in the journal is damaged (%s); going on without it", name, exc)
+            if name not in self.damaged:
+                self.damaged.append(name)
             return None
 
 

@@ -160,6 +160,7 @@ class TestRecall:
             (),
             (),
         )
+        assert memory.notes.damaged == ["config", "crew"]
 
 
 class TestPhotos:

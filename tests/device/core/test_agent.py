@@ -366,3 +366,16 @@ def test_no_tracks_before_events(vehicle):
     logs = [where.rpartition("/")[2] for _, where, _ in vehicle.published if "/up/log/" in where]
     assert logs == sorted(logs)
     assert {"event", "track"} == set(logs)
+
+
+class TestDamagedSettings:
+    def test_are_an_alarm_that_names_them(self, make_unit):
+        unit = make_unit(saved={"crew": {"crew": 7}, "health": []})
+        (alarm,) = unit.kept(Alarm)
+        assert (alarm.alarm, alarm.part, alarm.active) == ("storage", "journal", True)
+        assert "what they said may be missing: " in alarm.what
+        assert sorted(alarm.what.rpartition(": ")[2].split(", ")) == ["crew", "health"]
+
+    def test_sound_ones_and_none_are_none(self, make_unit):
+        assert make_unit(saved={"crew": {"crew": []}}).kept(Alarm) == []
+        assert make_unit().kept(Alarm) == []
