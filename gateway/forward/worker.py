@@ -50,10 +50,10 @@ class Forwarder:
             )
             for sink in self._config.sink
         ]
-        for thread in threads:
-            thread.start()
         self._service.ready(_line([sink.name for sink in self._config.sink]))
         self._service.alive()
+        for thread in threads:
+            thread.start()
         while not stop.wait(LOOK_S):
             self._service.alive()
         self._service.stopping()
