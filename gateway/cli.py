@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.backup_commands import backup_commands
+from gateway.backup.commands import backup_commands
 from gateway.evidence.commands import evidence_commands
 from gateway.fleet.broker_commands import broker_commands
 from gateway.fleet.ca_commands import ca_commands
 from gateway.order_commands import order_commands
-from gateway.photo_commands import photo_commands
-from gateway.retain_command import retain_command
+from gateway.photos.commands import photo_commands
+from gateway.retention.command import retain_command
 from gateway.set_aside import forward_commands, quarantine_commands
 from gateway.show import duty_name, record_time, unit_line, utc
 from gateway.supervisor import end_with_parent

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from gateway.photo_files import PREFIXES
+from gateway.photos.files import PREFIXES
 
 
 def link_or_copy(source: Path, target: Path) -> int:

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gateway.backup.archive import BackupFault, Told
-from gateway.photo_files import sync
+from gateway.photos.files import sync
 from gateway.store.open import PRIVATE
 
 PAGES = 2_048

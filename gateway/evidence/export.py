@@ -23,7 +23,7 @@ from gateway.evidence.parts import PartWriter
 from gateway.evidence.rows import h_at, held_certificates, is_log, kept, records_of, snapshot
 from gateway.keys import AUTHORITY as CA_FILE
 from gateway.keys import GatewayKeys
-from gateway.photo_files import whole
+from gateway.photos.files import whole
 from gateway.store.heads import Key
 from gateway.store.open import Store
 from gateway.store.schema import photo_files, records

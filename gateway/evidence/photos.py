@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gateway.evidence.rows import STREAMED
-from gateway.photo_files import whole
+from gateway.photos.files import whole
 from gateway.store.open import Store
 from gateway.store.schema import photo_files, photos, records
 from wire.batch import decode_record

@@ -1,7 +1,7 @@
 """The units' photos as files: chunks that a record announced, put together, verified, and acknowledged.
 
 A unit's part grows; once its hash holds it becomes the photo's one file, by rename after fsync (see
-`gateway.photo_files`). What is there is the state: workers that share the folder take turns by a lock on the
+`gateway.photos.files`). What is there is the state: workers that share the folder take turns by a lock on the
 part, and a part that lost its tail with a power cut is gone on with where it ends. A chunk without bytes is a
 question, and the answer says how much is here. Nothing but `done` promises anything.
 """
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from gateway.ingest import quarantine
-from gateway.photo_files import look_over_strange, note_kept, part, sync, whole
+from gateway.photos.files import look_over_strange, note_kept, part, sync, whole
 from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
 from gateway.store.schema import photo_files, photos

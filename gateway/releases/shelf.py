@@ -11,7 +11,7 @@ from msgspec import Struct
 from sqlalchemy.exc import IntegrityError
 
 from gateway.config import ReleasesSection
-from gateway.photo_files import sync
+from gateway.photos.files import sync
 from gateway.releases.build import look
 from gateway.store.open import Store
 from gateway.store.schema import releases, rollouts

@@ -10,7 +10,7 @@ from gateway.daily_root import DailyRoot
 from gateway.evidence.verify import LogResult, Scope, Total, Verification
 from gateway.ingest.intake import Intake
 from gateway.ingest.registry import Registry, keep
-from gateway.photo_files import note_kept, whole
+from gateway.photos.files import note_kept, whole
 from gateway.store import schema
 from gateway.store.book import Book
 from gateway.store.own_log import OwnLog

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.config import RetentionSection
 from gateway.evidence.export import export
-from gateway.photo_holds import hold
-from gateway.retention import Retention
+from gateway.photos.holds import hold
+from gateway.retention.records import Retention
 from tests.gateway.evidence.conftest import NOW_MS, say_removed
 from tests.keys import Site
 from wire.evidence.bundle import PREFIX, Choice

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.config import RetentionSection
-from gateway.retention import Retention
+from gateway.retention.records import Retention
 from tests.gateway.evidence.conftest import say_removed
 
 LOG = "e" * 16

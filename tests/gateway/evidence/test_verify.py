@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from gateway.config import RetentionSection
 from gateway.ingest.registry import keep
-from gateway.retention import Retention
+from gateway.retention.records import Retention
 from gateway.store.own_log import OwnLog
 from tests.gateway.evidence.conftest import DAY_MS
 from wire import chain

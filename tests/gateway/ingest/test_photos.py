@@ -11,7 +11,7 @@ import pytest
 from gateway.ingest import photos as photos_module
 from gateway.ingest.intake import Intake, Message
 from gateway.ingest.photos import Chunk, keep
-from gateway.photo_files import part, whole
+from gateway.photos.files import part, whole
 from gateway.store.open import open_store
 from tests.keys import SIGNER, Believing
 from wire import codec, topics

@@ -37,7 +37,7 @@ def _names(group: Commands, parser: argparse.ArgumentParser, how_many: str) -> N
 
 def photos(args: argparse.Namespace) -> int:
     """Prints photos: record, how far each has come, file. 1 when one is lost."""
-    from gateway.photos import photo_rows
+    from gateway.photos.rows import photo_rows
 
     with opened(args) as (config, store):
         rows = list(photo_rows(store, Path(config.photos.path), args.unit))
@@ -49,7 +49,7 @@ def photos(args: argparse.Namespace) -> int:
 
 def hold(args: argparse.Namespace) -> int:
     """Holds photos for an incident."""
-    from gateway.photo_holds import hold
+    from gateway.photos.holds import hold
 
     with opened(args) as (_, store):
         found = hold(store, args.incident, args.sha256, time.time_ns() // 1_000_000)
@@ -58,7 +58,7 @@ def hold(args: argparse.Namespace) -> int:
 
 def release(args: argparse.Namespace) -> int:
     """Ends an incident's holds."""
-    from gateway.photo_holds import release
+    from gateway.photos.holds import release
 
     with opened(args) as (_, store):
         found = release(store, args.incident, args.sha256)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.retention.suns import DAY_MS, retain_suns
 from gateway.store.schema import sun_cases, suns
-from gateway.sun_retention import DAY_MS, retain_suns
 from tests.sun import sun_url
 from wire.cards.keyfile import SiteKeys
 from wire.cards.keys import card_keys

@@ -5,9 +5,9 @@ from hashlib import sha256
 
 import pytest
 
-from gateway import photo_files
 from gateway.ingest.intake import Intake, Message
-from gateway.photo_files import MARKER, Survey, look_over, look_over_strange, note_kept, whole
+from gateway.photos import files as photo_files
+from gateway.photos.files import MARKER, Survey, look_over, look_over_strange, note_kept, whole
 from gateway.store.own_log import OwnLog
 from tests.keys import SIGNER, Believing
 from wire import topics

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.photo_holds import held_by, hold, release
+from gateway.photos.holds import held_by, hold, release
 from gateway.store.schema import photo_files, photos
 from wire.words import Fault
 

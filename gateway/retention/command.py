@@ -22,10 +22,10 @@ def retain_command(commands: Commands) -> None:
 def retain(args: argparse.Namespace) -> int:
     """Carries out the policy once, or says what it would do. 1 when photos' files were found missing."""
     from gateway.keys import GatewayKeys
-    from gateway.photo_retention import due_photos, retain_photos
-    from gateway.retention import Gone, Retention
+    from gateway.photos.retention import due_photos, retain_photos
+    from gateway.retention.records import Gone, Retention
+    from gateway.retention.suns import retain_suns
     from gateway.store.own_log import OwnLog
-    from gateway.sun_retention import retain_suns
 
     with opened(args) as (config, store):
         photos, own = config.photos, OwnLog(GatewayKeys(Path(config.keys.folder)))

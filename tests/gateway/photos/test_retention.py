@@ -6,10 +6,10 @@ from hashlib import sha256
 import pytest
 
 from gateway.ingest.intake import Intake, Message
-from gateway.photo_files import whole
-from gateway.photo_holds import hold, release
-from gateway.photo_retention import AT_ONCE, DAY_MS, retain_photos
-from gateway.photos import photo_rows
+from gateway.photos.files import whole
+from gateway.photos.holds import hold, release
+from gateway.photos.retention import AT_ONCE, DAY_MS, retain_photos
+from gateway.photos.rows import photo_rows
 from gateway.store.own_log import OwnLog
 from gateway.store.schema import photo_files, records
 from tests.keys import SIGNER, Believing

@@ -13,7 +13,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from gateway.forward.events import identity
-from gateway.photo_files import look_over, whole
+from gateway.photos.files import look_over, whole
 from gateway.store.book import Book
 from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
@@ -28,7 +28,7 @@ AT_ONCE = 50
 
 
 class Retained(Struct, frozen=True):
-    """What a run did; `held`: photos old enough that stay as evidence. See `gateway.photo_files.Survey`."""
+    """What a run did; `held`: photos old enough that stay as evidence. See `gateway.photos.files.Survey`."""
 
     removed: int
     removed_bytes: int

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from gateway import retention
 from gateway.config import RetentionSection
 from gateway.ingest import quarantine
-from gateway.retention import Gone, Retention
+from gateway.retention import records as retention
+from gateway.retention.records import Gone, Retention
 from gateway.store.own_log import OwnLog
 from gateway.store.schema import cursors
 from tests.keys import SIGNER

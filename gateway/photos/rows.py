@@ -8,8 +8,8 @@ import msgspec
 import sqlalchemy as sa
 
 from gateway.lookup import Wanted, found_records
-from gateway.photo_files import part, whole
-from gateway.photo_holds import held_by
+from gateway.photos.files import part, whole
+from gateway.photos.holds import held_by
 from gateway.store.open import Store
 from gateway.store.schema import photo_files
 from wire.batch import decode_record

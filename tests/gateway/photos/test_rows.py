@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from gateway.ingest.intake import Intake, Message
-from gateway.photos import photo_rows
+from gateway.photos.rows import photo_rows
 from tests.keys import SIGNER, Believing
 from wire import topics
 from wire.records import Photo, Ref
