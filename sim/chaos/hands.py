@@ -203,9 +203,12 @@ class Hands:
         return tries < PATIENCE
 
     def _newer(self, unit: str, than_ns: int) -> bool:
-        """Whether the platform has a tap of `unit` of after `than_ns` by the gateway that is there now."""
+        """Whether the platform has a tap of `unit` of after `than_ns` by the gateway that is there now.
+
+        A badge that was held before and beeped after it may have been noted before it.
+        """
         answers = self._world.boxes[unit].officer.answers
-        after = {a.tap.uid for a in answers if (a.tap.beep_ns or 0) > than_ns}
+        after = {a.tap.uid for a in answers if a.tap.beep_ns and a.tap.presented_ns > than_ns}
         return any(
             received_ns > self._restored_ns
             and event["type"] == CHECKIN
