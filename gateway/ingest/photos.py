@@ -6,11 +6,9 @@ part, and a part that lost its tail with a power cut is gone on with where it en
 question, and the answer says how much is here. Nothing but `done` promises anything.
 """
 
-import errno
 import fcntl
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import file_digest
@@ -20,6 +18,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from gateway.ingest import quarantine
+from gateway.ingest.photo_room import PhotoRoom
 from gateway.photos.files import look_over_strange, note_kept, part, sync, whole
 from gateway.store.open import Store
 from gateway.store.own_log import OwnLog
@@ -66,11 +65,6 @@ ASKED_AT_ONCE = 16
 """Photos that a unit is asked for when it greets: the next greeting asks for the next ones."""
 
 
-SPARED_BYTES, SPARED_SHARE = 2**30, 0.05
-"""Of the disk, photos leave so much free, whichever is less: a stolen box can announce more than any disk
-holds, and records must have room."""
-
-
 class Shelf:
     """The photos' folder, as one worker has it. `reached` is called at the named points."""
 
@@ -85,6 +79,7 @@ class Shelf:
         """`nonces`: each unit's latest greeting."""
         self._store, self._folder, self._signer = store, folder, signer
         self._nonces, self._reached = nonces, reached
+        self._room = PhotoRoom(store, folder)
         self._asked: dict[str, int] = {}
         self._said = ""
 
@@ -130,7 +125,7 @@ class Shelf:
             if announced.removed:
                 return self._ack(chunk, announced.bytes, done=True, now_ms=now_ms)
             if chunk.data:
-                self._check_room()
+                self._room.check(chunk.unit, now_ms)
             held, done = keep(self._folder, chunk, announced.bytes, self._reached)
         except Wrong as exc:
             return self._refuse(chunk, str(exc), now_ms)
@@ -139,14 +134,6 @@ class Shelf:
             note_kept(self._store, chunk.sha256, held, now_ms)
             self._reached("photos.after_note")
         return self._ack(chunk, held, done, now_ms)
-
-    def _check_room(self) -> None:
-        """Raises OSError where photos have taken what they may of the disk."""
-        if not self._folder.is_dir():
-            return
-        disk = shutil.disk_usage(self._folder)
-        if disk.free < min(SPARED_BYTES, disk.total * SPARED_SHARE):
-            raise OSError(errno.ENOSPC, "what is left of the disk is spared for records")
 
     def _ack(self, chunk: Chunk, held: int, done: bool, now_ms: int) -> Answer:
         ack = PhotoAck(

@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
@@ -306,11 +307,11 @@ def test_a_full_disk_is_not_answered_and_leaves_no_half_chunk(announced, monkeyp
     assert announced.whole() == [DATA]
 
 
-def test_photos_leave_the_last_of_the_disk_to_records(announced, monkeypatch):
+def test_without_room_photos_wait_and_then_go_on(announced, monkeypatch):
     announced.take(announced.chunk(0))
     with monkeypatch.context() as disk:
-        usage = type(photos_module.shutil.disk_usage("/"))(100 * 2**30, 99.5 * 2**30, 2**29)
-        disk.setattr(photos_module.shutil, "disk_usage", lambda folder: usage)
+        usage = type(shutil.disk_usage("/"))(100 * 2**30, 99.5 * 2**30, 2**29)
+        disk.setattr(shutil, "disk_usage", lambda folder: usage)
         assert announced.take(announced.chunk(STEP)) == []
     (ack,) = announced.take(announced.chunk(STEP))
     assert ack.next == 2 * STEP
