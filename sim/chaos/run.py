@@ -56,10 +56,10 @@ class Play:
         self.done: list[Done] = []
 
     def run(self) -> None:
-        """Until the time is up, and every fault has ended."""
+        """Until the time is up, and every fault was there and has ended."""
         begun_s = time.monotonic()
         end_s = begun_s + self._plan.minutes * 60
-        while time.monotonic() < end_s or self._running:
+        while time.monotonic() < end_s or self._due or self._running:
             now_s = time.monotonic() - begun_s
             self._begin_due(now_s)
             self._end_due(now_s)
