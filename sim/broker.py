@@ -1,5 +1,6 @@
 """Brokers for demo, measurements and tests: in clear (mosquitto or an embedded rumqttd), or a site's own with TLS."""
 
+import random
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,9 @@ from sim.leash import leashed
 from wire.words import Fault
 
 READY_S = 15.0
+SERVERS = range(15_000, 32_000)
+"""Below the ports that Linux gives to clients (ip_local_port_range: from 32768)."""
+
 MOSQUITTO = """\
 user {user}
 listener {port} 127.0.0.1
@@ -36,17 +40,14 @@ IotCoreBroker(
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)
 
 
 def free_ports(count: int) -> int:
-    """The first of `count` ports in a row that nobody has at this moment."""
+    """The first of `count` ports in a row that nobody has at this moment, none of which a client is ever given."""
     while True:
-        first = free_port()
-        with ExitStack() as held, suppress(OSError, OverflowError):
+        first = random.SystemRandom().choice(SERVERS)
+        with ExitStack() as held, suppress(OSError):
             for number in range(count):
                 probe = held.enter_context(socket.socket())
                 probe.bind(("127.0.0.1", first + number))
