@@ -11,7 +11,10 @@ from provision.host.hostkey import check_host_key
 from wire.words import Fault, Language, Words
 
 MOST = 50
-PASSED_ON = ("gateway", "ca", "bundle", "parts", "zone", "user", "key", "known_hosts", "report")
+PASSED_ON = (
+    *("gateway", "ca", "release_key", "bundle", "parts"),
+    *("zone", "user", "key", "known_hosts", "report"),
+)
 MACHINE = ("model_file", "boot_folder")
 FLAGS = ("ask_password", "dry_run", "test_again", "keys_only")
 

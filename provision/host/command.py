@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from provision.bundle.bundle import Bundle
@@ -16,6 +17,7 @@ from provision.host.show import Show
 from provision.host.site import Broker, Site, SiteByCode, SiteFolder
 from provision.steps.settings import read_parts
 from wire import topics
+from wire.release import public_key
 from wire.words import Fault, Words
 
 
@@ -73,7 +75,13 @@ def _wish(args: argparse.Namespace, site: Site) -> Wish:
         test_again=args.test_again,
         keys_only=args.keys_only,
         replace=args.replace,
+        release_key=_release_key(args.release_key) if args.release_key else None,
     )
+
+
+def _release_key(path: Path) -> bytes:
+    public_key(path)
+    return path.read_bytes()
 
 
 def _broker(text: str) -> Broker:

@@ -25,7 +25,8 @@ class Wish(Struct, frozen=True):
 
     `model_file`, `boot_folder`: where the machine says what board it is, and where its firmware reads.
     `test_again`: a self-test though nothing changed. `keys_only`: no more log-in by password.
-    `replace`: another box that has this name is put out.
+    `replace`: another box that has this name is put out. `release_key`: whose signature makes a release count
+    (PEM); None: as the site has it.
     """
 
     unit: str
@@ -38,6 +39,7 @@ class Wish(Struct, frozen=True):
     test_again: bool = False
     keys_only: bool = False
     replace: bool = False
+    release_key: bytes | None = None
 
 
 class Job:

@@ -24,10 +24,17 @@ def settings(job: Job) -> Done:
     """Lays it down; its content is looked at by the unit's own software in the steps that follow."""
     text = device_toml(job.wish, job.known)
     files = [Laid(CONFIG, text.encode(), "640", group=USER)]
-    release_key = job.site.release_key()
+    release_key = job.wish.release_key or job.site.release_key()
     if release_key:
         files.append(Laid(RELEASE_KEY, release_key))
-    return done(job.machine.lay(files), CONFIG, CONFIG)
+    changed = job.machine.lay(files)
+    if release_key or job.machine.ask(f"test -e {RELEASE_KEY}").good:
+        return done(changed, CONFIG, CONFIG)
+    return done(
+        changed,
+        f"{CONFIG}；没有 release.pub，不能更新软件：请用 --release-key 给出后再次运行",
+        f"{CONFIG}; NO release.pub, so it takes no updates: run again with --release-key",
+    )
 
 
 def device_toml(wish: Wish, facts: Facts) -> str:

@@ -57,6 +57,8 @@ def test_options_go_to_all_and_the_table_ends_it(call, tmp_path):
             "a",
             "--broker",
             "b:1",
+            "--release-key",
+            "r.pub",
             "--dry-run",
             "--keys-only",
             "--parallel",
@@ -66,7 +68,7 @@ def test_options_go_to_all_and_the_table_ends_it(call, tmp_path):
     assert code == 0
     assert said.splitlines()[-1] == "2 of 2 on duty"
     words = told[0][0]
-    assert words[:4] == ["--gateway", "g", "--bundle", "b.zip"]
+    assert words[:6] == ["--gateway", "g", "--release-key", "r.pub", "--bundle", "b.zip"]
     assert [words[at + 1] for at, word in enumerate(words) if word == "--broker"] == ["a", "b:1"]
     assert "--dry-run" in words and "--keys-only" in words and "--test-again" not in words
     assert told[0][1] == ""

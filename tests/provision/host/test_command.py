@@ -36,6 +36,7 @@ def test_what_is_none(text):
         (["--ca", "x", "--broker", "gw", "--unit", "a b"], "is no unit's name"),
         (["--ca", "x", "--broker", "gw"], "make it by xunkong provision bundle"),
         (["--ca", "x", "--broker", "gw", "--parts", "none.toml"], "cannot read none.toml"),
+        (["--ca", "x", "--broker", "gw", "--release-key", "none.pub"], "none.pub, cannot be used"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_machine_is_touched(capsys, more, said):

@@ -106,3 +106,16 @@ def test_it_is_laid_with_the_key_of_releases(make_job):
     assert settings(job).changed
     assert job.machine.files["/etc/xunkong/release.pub"] == b"key"
     assert not settings(job).changed
+
+
+def test_a_key_of_releases_that_was_carried_along_is_laid_too(make_job):
+    job = make_job(release_key=b"carried")
+    assert settings(job).words.en == "/etc/xunkong/device.toml"
+    assert job.machine.files["/etc/xunkong/release.pub"] == b"carried"
+
+
+def test_a_unit_without_the_key_of_releases_is_told_of(make_job):
+    job = make_job()
+    assert "takes no updates: run again with --release-key" in settings(job).words.en
+    job.machine.files["/etc/xunkong/release.pub"] = b"from an earlier run"
+    assert settings(job).words.en == "/etc/xunkong/device.toml"
