@@ -18,6 +18,7 @@ from device.enrol_command import enrol_command
 from device.journal.errors import RottenRow
 from device.journal.inspect import all_logs, verify
 from device.journal.journal import Journal
+from device.status.command import status_command
 from device.update.command import updater_command
 from wire.commands import Commands
 from wire.records import STREAMS, Stream
@@ -31,6 +32,7 @@ def add_commands(commands: Commands) -> None:
     """Declares the room's commands."""
     words = Words("运行本单元，直到收到停止信号", "run this unit until it is told to stop")
     _config(commands, commands.add("run", words, f"xunkong device run --config {CONFIG}", run))
+    status_command(commands)
     _safe_mode_command(commands)
     enrol_command(commands)
     updater_command(commands)
@@ -111,10 +113,12 @@ def _json(commands: Commands, parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the unit until SIGTERM or SIGINT."""
+    from device.bulletin import Bulletin
     from device.runner import Runner
 
-    config = load(args.config)
-    runner = Runner(config, args.config, version("xunkong"), service=Service(os.environ))
+    config, service = load(args.config), Service(os.environ)
+    board = Bulletin.of(os.environ)
+    runner = Runner(config, args.config, version("xunkong"), service=service, board=board)
     runner.run(_until_told())
     return 0
 

@@ -58,7 +58,7 @@ def lines(report: Report, language: Language) -> list[str]:
     board, cap = report.board, f"/{report.cap_mb}" if report.cap_mb else ""
     rows = [
         (Words("温度", "temperature"), _with(board.cpu_c, "°C")),
-        (Words("供电", "supply"), _flags(board.throttled, language)),
+        (Words("供电", "supply"), supply_word(board.throttled, language)),
         (Words("磁盘剩余", "disk free"), _with(board.disk_free_mb, "MiB")),
         (Words("内存剩余", "memory free"), _with(board.mem_free_mb, "MiB")),
         *(
@@ -79,7 +79,8 @@ def _with(value: float | None, unit: str) -> str:
     return "-" if value is None else f"{value:.0f} {unit}"
 
 
-def _flags(word: int | None, language: Language) -> str:
+def supply_word(word: int | None, language: Language) -> str:
+    """What the firmware says of the supply and of what it slows down for."""
     if word is None:
         return "-"
     now = [name.say(language) for bit, name in FLAGS if word & bit]

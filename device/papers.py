@@ -38,7 +38,8 @@ class _Held(Struct, frozen=True):
 class Papers:
     """Read anew for each connection, by the thread that connects; any thread may sign."""
 
-    def __init__(self, unit: str, folder: Path) -> None:
+    def __init__(self, unit: str | None, folder: Path) -> None:
+        """`unit`: whose they must be; None: whoever's they are."""
         self._unit, self.folder = unit, folder
         self._held: _Held | None = None
 
@@ -50,7 +51,7 @@ class Papers:
             found = authority.read(certificate.public_bytes(Encoding.DER), "log-in")
         except BadCertificate as exc:
             raise _unfit(self.folder / OWN, str(exc)) from exc
-        if found.name != self._unit:
+        if self._unit is not None and found.name != self._unit:
             raise _unfit(self.folder / OWN, f"made for unit {found.name}, not {self._unit}")
         if found.kid != kid_of(key.public_key().public_bytes_raw()):
             raise _unfit(self.folder / OWN, "certificate and key do not belong together")

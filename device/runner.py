@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from device import system
+from device import bulletin, system
+from device.bulletin import Bulletin
 from device.cards import CardCiphers
 from device.chrony import ChronyFeed
 from device.config import DeviceConfig, identity_folder, journal_path
@@ -60,7 +61,8 @@ log = logging.getLogger("xunkong.device")
 
 
 class Runner:
-    """One unit's process. `reached` is called at the journal's named points; `service` is told how it goes."""
+    """One unit's process. `reached` is called at the journal's named points; `service` is told how it goes, and
+    `board` shows it."""
 
     def __init__(
         self,
@@ -69,8 +71,9 @@ class Runner:
         version: str,
         reached: Callable[[str], None] = nothing,
         service: Service | None = None,
+        board: Bulletin | None = None,
     ) -> None:
-        self._service = service or Service({})
+        self._service, self._board = service or Service({}), board or Bulletin(None)
         self._config, self._reached = config, reached
         self._journal_path = journal_path(path, config)
         self._identity = Identity(config.unit.id, config.unit.role, system.boot_id(), version)
@@ -145,6 +148,7 @@ class Runner:
                 leave,
                 self._service,
                 self._updates,
+                self._board,
             )
             shift.work(stop, self._spoken)
         except JournalCorrupt as exc:
@@ -222,8 +226,9 @@ class _Run:
         leave: "Leave",
         service: Service,
         updates: UpdateHands | None,
+        board: Bulletin,
     ) -> None:
-        self._service = service
+        self._service, self._board = service, board
         self._journal, self._inbox, self._boot = journal, inbox, identity.boot
         self._unit = config.unit.id
         self._memory = recall(journal, begin_run(journal, identity.boot))
@@ -256,7 +261,7 @@ class _Run:
         self._updates, self._leave, self._anew = updates, leave, False
         if updates:
             updates.forget()
-        self._clock_s = self._ticked_s = self._slots_s = 0.0
+        self._clock_s = self._ticked_s = self._slots_s = self._posted_s = 0.0
         self._news = News()
 
     def work(self, stop: threading.Event, spoken: Spoken) -> None:
@@ -280,6 +285,7 @@ class _Run:
                 self._chores(time.monotonic())
             self._finish()
         finally:
+            self._board.take_down()
             self._link.stop((topics.state(self._unit), self._agent.farewell()))
             if self._feed:
                 self._feed.close()
@@ -305,6 +311,9 @@ class _Run:
         if now_s - self._slots_s >= SLOTS_S:
             self._slots_s = now_s
             self._look_at_slots()
+        if now_s - self._posted_s >= bulletin.EVERY_S:
+            self._posted_s = now_s
+            self._board.post(self._agent.present(system.now()))
         if now_s - self._clock_s >= CLOCK_S:
             self._clock_s = now_s
             heard = system.system_clock()

@@ -101,7 +101,7 @@ class TestExamples:
         leaf = dict(leaves(root, ()))[path]
         title, example = leaf.format_help().rstrip().splitlines()[-2:]
         assert title == f"{TITLE[language]}:"
-        program, *words = shlex.split(example.split("|")[-1])
+        program, *words = shlex.split(example.split("|")[-1].strip().removeprefix("sudo "))
         assert program == "xunkong"
         assert root.parse_args(words).run is leaf.get_default("run")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
+from unicodedata import combining, east_asian_width
 
 Language = Literal["zh", "en"]
 
@@ -43,3 +44,26 @@ def language_of(env: Mapping[str, str]) -> Language:
 def printable(text: str) -> str:
     """`text` without what a terminal would obey: what came from elsewhere says whatever its maker wanted."""
     return "".join(one if one.isprintable() or one == WIDE_SPACE else "\ufffd" for one in text)
+
+
+def width(text: str) -> int:
+    """The columns that `text` takes."""
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if combining(char):
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
+
+
+def clipped(text: str, columns: int) -> str:
+    """As much of `text` as fits; control characters, which could move the cursor, become dots."""
+    taken, out = 0, ""
+    for char in text:
+        char = char if char.isprintable() else "·"
+        taken += _columns(char)
+        if taken > columns:
+            break
+        out += char
+    return out

@@ -25,6 +25,7 @@ from device.core.parts import Parts
 from device.core.photos import Photos
 from device.core.picture import Picture
 from device.core.power import Power
+from device.core.present import Present
 from device.core.proofs import Proofs
 from device.core.renewal import Renewal
 from device.core.room import Room
@@ -90,6 +91,9 @@ class Agent:
         taps = Taps(
             identity, scribe, clock, picture, roster, proofs, duties, lambda: not delivery.online
         )
+        self._uplink = uplink = Uplink(
+            identity, clock, picture, drive, urgent, downlink, delivery, token
+        )
         self._desks: tuple[Desk, ...] = (
             roster,
             Parts(scribe, picture),
@@ -117,7 +121,7 @@ class Agent:
             Power(means.ignition, scribe, picture, drive, delivery),
             Errands(identity.boot, scribe, picture, urgent, drive, delivery),
             downlink,
-            Uplink(identity, clock, picture, drive, urgent, downlink, delivery, token),
+            uplink,
             Renewal(identity.unit, means, timekeeper, picture, delivery, token),
             fetch,
             Update(identity, slots, scribe, picture, urgent, delivery, fetch),
@@ -182,6 +186,10 @@ class Agent:
     def farewell(self) -> bytes:
         """What the retained state says of a unit that stopped in good order."""
         return self._picture.will(self._picture.conn)
+
+    def present(self, now: Now) -> Present:
+        """How the unit is, for whoever looks at the box."""
+        return self._uplink.present(now)
 
     def will(self, conn: int) -> bytes:
         """The last will for connection `conn`."""

@@ -62,6 +62,8 @@ class Downlink(Desk):
         self._complained: set[bytes] = set()
         self.nonce = ""
         """Of the latest greeting."""
+        self.heard_ms: int | None = None
+        """When the gateway last answered for a log (CLOCK_BOOTTIME)."""
         self._taken: list[str] = []
         self._turned_down: list[str] = []
         self._refusals = Refusals()
@@ -119,6 +121,7 @@ class Downlink(Desk):
             return []
         self._picture.alarm("ack", None)
         if isinstance(answer, Ack):
+            self.heard_ms = now.up_ms
             self._picture.alarm("refused", None)
             fresh = answer.nonce == self.nonce
             effects = self._delivery.acknowledged(stream, answer, fresh)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from device.core import events as ev
 from device.core.clock import ClockKeeper
@@ -11,11 +12,14 @@ from device.core.downlink import Downlink
 from device.core.drive import Drive
 from device.core.effects import Effect, Publish
 from device.core.moment import Now
-from device.core.picture import Picture
+from device.core.picture import SILENT, Picture
+from device.core.present import Present, Way
 from device.core.station import Identity
 from device.core.urgent import Urgent
 from device.link.delivery import Delivery
 from wire import topics
+from wire.live import State
+from wire.records import AnyRecord
 
 
 class Uplink(Desk):
@@ -37,6 +41,7 @@ class Uplink(Desk):
         self._downlink, self._delivery = downlink, delivery
         self._token = token
         self._state_token: int | None = None
+        self._way = Way()
 
     def handlers(self) -> Mapping[type, Handler]:
         return {
@@ -52,12 +57,16 @@ class Uplink(Desk):
 
     def _up(self, up: ev.LinkUp, now: Now) -> list[Effect]:
         self._picture.connected(up.conn, up.broker)
+        self._way = Way(up.broker, now.up_ms)
         self._state_token = None
         self._delivery.connected(now.up_ms)
         return []
 
     def _down(self, down: ev.LinkDown, now: Now) -> list[Effect]:
-        del down, now
+        since_ms = (
+            now.up_ms if self._way.broker or self._way.since_ms is None else self._way.since_ms
+        )
+        self._way = Way(None, since_ms, down.why)
         self._delivery.disconnected()
         return []
 
@@ -86,12 +95,23 @@ class Uplink(Desk):
         return effects
 
     def _state(self, now: Now) -> Publish:
-        stamp = self._clock.stamp(now.up_ms)
-        queue = self._delivery.queue()
-        state = self._picture.state(
-            now.up_ms, stamp.at_ms, stamp.clock, queue, self._urgent.records()
-        )
+        state = self._now(now, self._urgent.records())
         self._state_token = self._token()
         payload = msgspec.json.encode(state)
         self._delivery.counted(self._state_token, len(payload), now.up_ms)
         return Publish(topics.state(self._id.unit), payload, 1, True, self._state_token)
+
+    def _now(self, now: Now, urgent: list[AnyRecord]) -> State:
+        stamp, queue = self._clock.stamp(now.up_ms), self._delivery.queue()
+        return self._picture.state(now.up_ms, stamp.at_ms, stamp.clock, queue, urgent)
+
+    def present(self, now: Now) -> Present:
+        """How the unit is, for whoever looks at the box."""
+        shown = [line for name, line in self._picture.alarms.items() if name not in SILENT]
+        here, heard_ms = self._delivery.gateway_here, self._downlink.heard_ms
+        return Present(
+            now.up_ms,
+            self._clock.stamp(now.up_ms).clock_err_ms,
+            replace(self._way, gateway=here, heard_ms=heard_ms),
+            replace(self._now(now, []), alarms=shown),
+        )

@@ -53,6 +53,14 @@ class Entry(msgspec.Struct):
     urgent: bool = False
 
 
+def unsent(path: Path) -> dict[str, Path]:
+    """The photos in the folder at `path` that are on record and that the gateway does not have, by their hash, the
+    oldest first; nothing is touched. Raises OSError."""
+    folder = path / "waiting"
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {found[2]: file for file in files if (found := _NAME.fullmatch(file.name))}
+
+
 def free_bytes(path: Path) -> int:
     """What the medium of `path` has left for whoever writes."""
     return shutil.disk_usage(path).free

@@ -1,11 +1,9 @@
 """A picture of the unit in, lines of a terminal out. Pure; a Chinese character takes two columns."""
 
-from unicodedata import combining, east_asian_width
-
 from msgspec import Struct
 
 from sim.unit.keys import KEYS
-from wire.words import Language, Words
+from wire.words import Language, Words, clipped, width
 
 WIDTH, HEIGHT = 80, 24
 RECORDS = 7
@@ -28,29 +26,6 @@ class Picture(Struct, frozen=True):
     photo: str = "-"
     gateway: str | None = None
     parts: str = ""
-
-
-def width(text: str) -> int:
-    """The columns that `text` takes."""
-    return sum(_columns(char) for char in text)
-
-
-def _columns(char: str) -> int:
-    if combining(char):
-        return 0
-    return 2 if east_asian_width(char) in "WF" else 1
-
-
-def clipped(text: str, columns: int = WIDTH) -> str:
-    """As much of `text` as fits; control characters, which could move the cursor, become dots."""
-    taken, out = 0, ""
-    for char in text:
-        char = char if char.isprintable() else "·"
-        taken += _columns(char)
-        if taken > columns:
-            break
-        out += char
-    return out
 
 
 def lines(

@@ -9,6 +9,7 @@ import pytest
 
 import device.runner as running
 from device import system
+from device.bulletin import NAME, Bulletin, read
 from device.config import DeviceConfig
 from device.core.events import ButtonMoved, PartSpoke
 from device.journal.journal import Journal
@@ -76,13 +77,24 @@ def unit(twin, heard, tmp_path):
     }
     medium, stop = Medium(), threading.Event()
     config, path = msgspec.convert(whole, DeviceConfig), tmp_path / "device.toml"
-    runner = Runner(config, path, "0", medium, Service(heard.environ))
+    (tmp_path / "run").mkdir()
+    board = Bulletin(tmp_path / "run")
+    runner = Runner(config, path, "0", medium, Service(heard.environ), board)
     medium.inbox = runner._inbox
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     yield medium
     stop.set()
     thread.join(WAIT_S)
+    assert not (tmp_path / "run" / NAME).exists()
+
+
+def test_it_puts_up_how_it_is_while_it_works(unit, heard, tmp_path):
+    heard.until("READY=1")
+    while (present := read(tmp_path / "run")) is None:
+        heard.until("WATCHDOG=1")
+    assert (present.state.unit, present.way.broker) == ("cp-1", None)
+    assert 0 <= system.up_ms() - present.up_ms <= WAIT_S * 1000
 
 
 def alarms(path):

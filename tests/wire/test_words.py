@@ -2,7 +2,7 @@
 
 import pytest
 
-from wire.words import Fault, Words, language_of, printable
+from wire.words import Fault, Words, clipped, language_of, printable, width
 
 
 def test_says_it_in_the_language_asked_for():
@@ -47,3 +47,16 @@ def test_the_nearest_variable_that_is_set_decides(env, language):
 )
 def test_a_terminal_obeys_nothing_that_is_shown(text, shown):
     assert printable(text) == shown
+
+
+def test_a_chinese_character_takes_two_columns():
+    assert (width("巡控a"), width("e\u0301"), width("")) == (5, 1, 0)
+
+
+@pytest.mark.parametrize(("columns", "left"), [(4, "巡控"), (3, "巡"), (1, "")])
+def test_no_character_is_cut_in_half(columns, left):
+    assert clipped("巡控", columns) == left
+
+
+def test_nothing_moves_the_cursor():
+    assert clipped("a\x1b[2Jb\n", 80) == "a·[2Jb·"

@@ -3,8 +3,8 @@
 import pytest
 
 from sim.unit.keys import BY_KEY, KEYS
-from sim.unit.screen import Picture, clipped, help_lines, lines, width
-from wire.words import Language
+from sim.unit.screen import Picture, help_lines, lines
+from wire.words import Language, width
 
 FULL = Picture(
     "v-sim",
@@ -15,19 +15,6 @@ FULL = Picture(
     alarms=("sos", "part nfc") * 20,
     gateway="12 · checkin",
 )
-
-
-def test_a_chinese_character_takes_two_columns() -> None:
-    assert (width("巡控a"), width("e\u0301"), width("")) == (5, 1, 0)
-
-
-@pytest.mark.parametrize(("columns", "left"), [(4, "巡控"), (3, "巡"), (1, "")])
-def test_no_character_is_cut_in_half(columns: int, left: str) -> None:
-    assert clipped("巡控", columns) == left
-
-
-def test_nothing_moves_the_cursor() -> None:
-    assert clipped("a\x1b[2Jb\n") == "a·[2Jb·"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
