@@ -4,10 +4,7 @@ import argparse
 import json
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,13 +12,10 @@ import msgspec
 
 from device.config import journal_path, load
 from device.enrol_command import enrol_command
-from device.journal.errors import RottenRow
-from device.journal.inspect import all_logs, verify
-from device.journal.journal import Journal
+from device.journal.commands import journal_commands, opened
 from device.status.command import status_command
 from device.update.command import updater_command
 from wire.commands import Commands
-from wire.records import STREAMS, Stream
 from wire.service import Service
 from wire.words import Words
 
@@ -37,7 +31,7 @@ def add_commands(commands: Commands) -> None:
     enrol_command(commands)
     updater_command(commands)
     _selftest_command(commands)
-    _journal_commands(commands)
+    journal_commands(commands)
     words = Words("时间从哪里来、误差多少", "where the time comes from, and how sure it is")
     time = commands.add("clock", words, f"xunkong device clock --config {CONFIG} --json", clock)
     _config(commands, time)
@@ -81,24 +75,6 @@ def _selftest_command(commands: Commands) -> None:
     said = commands.say("无人在场：不要求刷卡、按键", "nobody is there to tap and to press")
     parser.add_argument("--no-touch", action="store_true", help=said)
     _json(commands, parser)
-
-
-def _journal_commands(commands: Commands) -> None:
-    group = commands.group("journal", Words("日志", "the journal"))
-    table = {
-        "stat": (Words("日志的状况", "how the journal stands"), journal_stat),
-        "list": (Words("列出记录", "list the records"), journal_list),
-        "verify": (Words("校验每条记录与链", "check every record and the chain"), journal_verify),
-        "export": (
-            Words("导出每条记录的原文与链值", "every record's own bytes, with its chain value"),
-            journal_export,
-        ),
-    }
-    for name, (words, run) in table.items():
-        example = f"xunkong device journal {name} --config {CONFIG} --json"
-        parser = group.add(name, words, example, run)
-        _config(group, parser)
-        _json(group, parser)
 
 
 def _config(commands: Commands, parser: argparse.ArgumentParser) -> None:
@@ -145,104 +121,11 @@ def selftest(args: argparse.Namespace) -> int:
     return run_selftest(args.config, load(args.config), not args.no_touch, args.json, args.language)
 
 
-@contextmanager
-def _reading(args: argparse.Namespace) -> Iterator[Journal]:
-    journal = Journal.open(journal_path(args.config, load(args.config)), read_only=True)
-    try:
-        yield journal
-    finally:
-        journal.close()
-
-
-def journal_stat(args: argparse.Namespace) -> int:
-    """How the journal stands: size, and per log what it holds and what the gateway has."""
-    max_mb = load(args.config).journal.max_mb
-    with _reading(args) as journal:
-        size = journal.size_bytes()
-        states = all_logs(journal)
-    rows = [
-        {
-            "stream": state.stream,
-            "log": state.log,
-            "oldest": state.oldest,
-            "last": state.last,
-            "acknowledged": state.next - 1,
-            "waiting": max(0, state.last - max(state.next, state.oldest) + 1),
-            "sealed": state.sealed,
-        }
-        for state in states
-    ]
-    if args.json:
-        head = {"path": str(journal.path), "size_bytes": size, "max_bytes": max_mb * 2**20}
-        print(json.dumps({**head, "logs": rows}))
-        return 0
-    print(f"{journal.path}: {size / 2**20:.1f} / {max_mb} MiB")
-    for row in rows:
-        print("  ".join(f"{name} {value}" for name, value in row.items()))
-    return 0
-
-
-def journal_list(args: argparse.Namespace) -> int:
-    """The records, a line each. 1 when some cannot be read any more."""
-
-    def line(stream: Stream, log: str, seq: int, raw: bytes) -> str:
-        if not args.json:
-            return f"{stream}/{log}/{seq} {raw.decode()}"
-        head = {"stream": stream, "log": log, "seq": seq}
-        return msgspec.json.encode({**head, "record": msgspec.Raw(raw)}).decode()
-
-    return _print_all(args, lambda stream, log, seq, _, raw: line(stream, log, seq, raw))
-
-
-def journal_export(args: argparse.Namespace) -> int:
-    """The records as they are chained: the exact bytes as text, and the value after each; 1 as above."""
-
-    def line(stream: Stream, log: str, seq: int, h: bytes, raw: bytes) -> str:
-        row = {"stream": stream, "log": log, "seq": seq, "h": h.hex(), "raw": raw.decode()}
-        return json.dumps(row, ensure_ascii=False)
-
-    return _print_all(args, line)
-
-
-def _print_all(
-    args: argparse.Namespace, line: Callable[[Stream, str, int, bytes, bytes], str]
-) -> int:
-    rotten: list[RottenRow] = []
-    with _reading(args) as journal:
-        for stream in STREAMS:
-            for log, seq, h, raw in journal.iterate(stream, rotten):
-                print(line(stream, log, seq, h, raw))
-    for row in rotten:
-        print(f"xunkong: {row.words.say(args.language)}", file=sys.stderr)
-    return 1 if rotten else 0
-
-
-def journal_verify(args: argparse.Namespace) -> int:
-    """Checks every record. 1 when something is wrong."""
-    with _reading(args) as journal:
-        findings = list(verify(journal))
-        checked = sum(state.last - state.oldest + 1 for state in all_logs(journal))
-    for finding in findings:
-        if args.json:
-            print(msgspec.json.encode(finding).decode())
-        else:
-            print(f"{finding.stream}/{finding.log} {finding.first}-{finding.last}: {finding.what}")
-    said = Words(
-        f"检查了 {checked} 条记录，发现 {len(findings)} 处问题",
-        f"{checked} records checked, {len(findings)} findings",
-    )
-    if args.json:
-        print(json.dumps({"checked": checked, "findings": len(findings)}))
-    else:
-        print(said.say(args.language))
-    return 1 if findings else 0
-
-
 def clock(args: argparse.Namespace) -> int:
     """Shows the time's source, error and floor. 1 when the system's time is before the floor."""
     from device.clock_report import lines, of_this_machine
 
-    with _reading(args) as journal:
+    with opened(args) as journal:
         report = of_this_machine(journal)
     if args.json:
         print(msgspec.json.encode(report).decode())

@@ -15,6 +15,7 @@ from gateway.backup.commands import backup_commands
 from gateway.evidence.commands import evidence_commands
 from gateway.fleet.broker_commands import broker_commands
 from gateway.fleet.ca_commands import ca_commands
+from gateway.journal_command import journal_command
 from gateway.order_commands import order_commands
 from gateway.photos.commands import photo_commands
 from gateway.retention.command import retain_command
@@ -44,6 +45,7 @@ def add_commands(commands: Commands) -> None:
     order_commands(commands)
     _units_command(commands)
     quarantine_commands(commands)
+    journal_command(commands)
     retain_command(commands)
     backup_commands(commands)
     evidence_commands(commands)

@@ -112,7 +112,8 @@ def _site_options(commands: Commands, add: argparse.ArgumentParser) -> None:
     )
     add.add_argument("--ca", type=Path, metavar="FILE", help=said)
     said = commands.say(
-        "发行公钥 release.pub；缺省取 --gateway 旁的", "release.pub, if it is not beside --gateway's file"
+        "发行公钥 release.pub；缺省取 --gateway 旁的",
+        "release.pub, if it is not beside --gateway's file",
     )
     add.add_argument("--release-key", type=Path, metavar="FILE", help=said)
     said = commands.say("broker 地址，可多次", "where units reach the broker; again for more")

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import TextIO
 
 QUIET_S = 2.0
@@ -45,3 +46,25 @@ class Progress:
         filled = round(WIDTH * share)
         of = f"{said}/{total / self._per:.0f} {self._unit}"
         return f"[{'#' * filled}{'.' * (WIDTH - filled)}] {share:4.0%}  {of}"
+
+
+class Bars:
+    """A bar for each step of one thing, one after another; `titles` by the step, each with `per` and `unit`."""
+
+    def __init__(self, titles: Mapping[str, tuple[str, int, str]]) -> None:
+        self._titles = titles
+        self._step = ""
+        self._bar: Progress | None = None
+
+    def at(self, step: str, done: int, total: int | None) -> None:
+        """So much of so much of a step is done."""
+        if self._bar is None or step != self._step:
+            self.end()
+            what, per, unit = self._titles[step]
+            self._step, self._bar = step, Progress(what, None, per, unit)
+        self._bar.at(done, total)
+
+    def end(self) -> None:
+        """Takes the last bar away."""
+        if self._bar:
+            self._bar.end()

@@ -244,6 +244,25 @@ class Removed(Record, frozen=True, tag="removed"):
     h_last: Digest | None = None
 
 
+class Imported(Record, frozen=True, tag="imported"):
+    """Records of `unit` came in a file that was carried by hand, and not from the unit itself; by the gateway alone.
+
+    `what`: `event` or `track`; `count` records of `log` were new, within `first` to `last`. They were signed by who
+    had the unit's key `kid` in hand, its card, when the file was written: at `exported_ms` (UTC), by the file's own
+    word. `sha256`: the file's.
+    """
+
+    unit: Name
+    what: Name
+    log: BranchId
+    first: Seq
+    last: Seq
+    count: Count
+    kid: Name
+    sha256: Digest
+    exported_ms: AtMs
+
+
 Column = Annotated[list[SafeInt], Meta(min_length=1, max_length=MAX_FIXES)]
 """A first value, then the differences from one fix to the next."""
 
@@ -301,6 +320,7 @@ AnyRecord = (
     | Dropped
     | Removed
     | Root
+    | Imported
     | Track
 )
 
@@ -319,6 +339,7 @@ KINDS: tuple[type[Record], ...] = (
     Dropped,
     Removed,
     Root,
+    Imported,
     Track,
 )
 

@@ -10,9 +10,9 @@ import msgspec
 from gateway.backup.archive import Told
 from gateway.backup.save import Saying
 from gateway.config import load
-from gateway.progress import Progress
 from gateway.terminal import leaf, opened, print_rows
 from wire.commands import Commands
+from wire.progress import Progress
 from wire.words import Language, Words
 
 STEPS = {

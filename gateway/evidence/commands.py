@@ -82,8 +82,8 @@ def verify(args: argparse.Namespace) -> int:
     """Verifies the store. 1 when anything is not proven."""
     from gateway.evidence.verify import Scope, Verification, as_row
     from gateway.keys import authority
-    from gateway.progress import Progress
     from wire.evidence.findings import Finding
+    from wire.progress import Progress
 
     with opened(args) as (config, store):
         forwarded = read_roots(args.roots) if args.roots else {}

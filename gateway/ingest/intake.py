@@ -57,15 +57,17 @@ class Intake:
         photos: Path | None = None,
         card_keys: SiteKeys | None = None,
         releases: Hatch | None = None,
+        also: Callable[[Book], None] = lambda book: None,
     ) -> None:
         """`photos`: the folder of the units' photos; None: their chunks are passed over.
 
+        `also` is called in a group's transaction, when its messages are done.
         `releases`: where units fetch their software; None: nowhere.
         `card_keys`: the site's, to check SUN messages by; None: they stay unverified.
         """
         self._store, self._registry, self._signer = store, registry, signer
         self.counter = Counter(store, signer)
-        self._reached = reached
+        self._reached, self._also = reached, also
         self.nonces: dict[str, str] = {}
         """Each unit's latest greeting, which an order to it must bear."""
         self._shelf = Shelf(store, photos, signer, self.nonces, reached) if photos else None
@@ -140,6 +142,7 @@ class Intake:
                 self._registry.open(connection)
                 for one in decoded:
                     self._one(one, now_ms)
+                self._also(self._book)
                 self._live.write(connection)
                 self._book.close()
                 self._reached("ingest.before_commit")

@@ -90,6 +90,13 @@ class Book:
         """The position that the next record gets."""
         return self._pos
 
+    def appended(self) -> dict[Key, list[int]]:
+        """The numbers of the records that this group appended so far, by their log."""
+        found: dict[Key, list[int]] = {}
+        for key, seq in self._fresh:
+            found.setdefault(key, []).append(seq)
+        return found
+
     # Heads
 
     def head(self, key: Key) -> Head:

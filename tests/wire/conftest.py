@@ -76,6 +76,18 @@ EXAMPLES = (
         logs=7,
         algorithm="rfc6962-sha256",
     ),
+    rec.Imported(
+        **HEAD,
+        unit="v-1",
+        what="event",
+        log="5f0c9a1e77b2d4c8",
+        first=1,
+        last=9,
+        count=9,
+        kid="0123456789abcdef",
+        sha256="ef" * 32,
+        exported_ms=5,
+    ),
     rec.Track(
         **HEAD,
         t0_ms=1_763_890_000_000,

@@ -10,6 +10,7 @@ from wire.records import (
     Boot,
     Checkin,
     Clock,
+    Imported,
     Photo,
     Removed,
     Result,
@@ -20,7 +21,7 @@ from wire.records import (
 
 
 def test_every_kind_of_event_that_a_unit_writes_has_its_words():
-    assert {*KINDS} - {*_TABLE} == {Track, Removed, Root}
+    assert {*KINDS} - {*_TABLE} == {Track, Removed, Root, Imported}
     assert {*STOPS} == {*get_args(StopReason)}
     assert {*RESULTS} == {*get_args(Result)}
 

@@ -1,6 +1,5 @@
 """A store saved and put back, on both databases: whole, of one moment, under a new identity, and nothing by halves."""
 
-import io
 import os
 import shutil
 import sqlite3
@@ -18,7 +17,6 @@ from gateway.backup.save import save
 from gateway.config import load
 from gateway.forward.page import next_page
 from gateway.ingest.registry import keep
-from gateway.progress import Progress
 from gateway.roster import Wanted
 from gateway.store.own_log import OwnLog
 from gateway.store.schema import codes, configs, cursors
@@ -436,30 +434,6 @@ def test_an_old_store_that_is_damaged_is_set_aside_as_it_is(
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     db.close()
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def test_a_bar_is_shown_after_two_seconds_on_a_terminal_and_taken_away(monkeypatch):
-    now_s = 100.0
-    monkeypatch.setattr("gateway.progress.time.monotonic", lambda: now_s)
-    terminal, pipe = Terminal(), io.StringIO()
-    bars = [Progress("packing", stream) for stream in (terminal, pipe)]
-    for at_s, done in ((101.0, 10), (102.5, 50), (102.6, 51)):
-        now_s = at_s
-        for bar in bars:
-            bar.at(done << 20, 100 << 20)
-    assert terminal.getvalue().count("packing") == 1
-    assert f"[{'#' * 15}{'.' * 15}]  50%  50/100 MiB" in terminal.getvalue()
-    now_s = 103.0
-    bars[0].at(7 << 20, None)
-    assert terminal.getvalue().endswith("packing 7 MiB")
-    bars[0].end()
-    assert terminal.getvalue().endswith("\r\x1b[K")
-    assert pipe.getvalue() == ""
 
 
 def identity_of(log, seq):
