@@ -18,7 +18,7 @@ ROOMS = {
     "provision": Words("部署：从空白树莓派到上岗", "provision: from a blank Pi to duty"),
     "card": Words("卡：密钥、读取、写卡、验证", "cards: keys, read, personalise, verify"),
     "evidence": Words("证据包：核验", "bundles of evidence: verify"),
-    "fleet": Words("全部单元：分批更新", "all units: updates in waves"),
+    "fleet": Words("全部单元：查看、照管、分批更新", "all units: look, care, updates in waves"),
     "release": Words("发行：构建、签署、发布", "releases of the units' software"),
     "sim": Words("模拟：接收机、读卡器、平台", "simulated receivers, readers, platform"),
 }

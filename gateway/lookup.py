@@ -22,11 +22,15 @@ from wire.track import BadTrack, unfold
 
 
 class Wanted(Struct, frozen=True):
-    """Which records; None for all. `since_ms`: repaired UTC, or receipt where no time is known."""
+    """Which records; None for all. `since_ms`: repaired UTC, or receipt where no time is known.
+
+    `newest`: no more than so many, those that came last.
+    """
 
     unit: str | None = None
     kind: str | None = None
     since_ms: int | None = None
+    newest: int | None = None
 
 
 def found_records(store: Store, wanted: Wanted) -> Iterator[dict[str, Any]]:
@@ -39,6 +43,10 @@ def found_records(store: Store, wanted: Wanted) -> Iterator[dict[str, Any]]:
         query = query.where(records.c.unit == wanted.unit)
     if wanted.kind:
         query = query.where(records.c.kind == wanted.kind)
+    if wanted.newest is not None:
+        last = query.with_only_columns(records.c.pos).order_by(None)
+        last = last.order_by(records.c.pos.desc()).limit(wanted.newest)
+        query = query.where(records.c.pos.in_(last))
     anchors = _anchors(store)
     with store.reading() as connection, store.reading() as beside:
         neighbours = Neighbours(beside)

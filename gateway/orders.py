@@ -6,7 +6,7 @@ when the unit has greeted anew without having taken it. It ends with its time.
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -117,16 +117,20 @@ def _given(row: sa.Row[Any], answer: Answer | None) -> Given:
 
 def answers_of(connection: sa.Connection, unit: str) -> Mapping[str, Answer]:
     """A unit's last word on each of its latest orders, by the order's id."""
-    query = sa.select(records.c.raw).where(records.c.unit == unit, ANSWERS)
-    newest = connection.execute(query.order_by(records.c.pos.desc()).limit(LATEST)).scalars()
     found: dict[str, Answer] = {}
-    for raw in newest:
+    for raw in newest_words(connection, unit):
         try:
             answer = msgspec.json.decode(raw, type=Answer)
         except msgspec.DecodeError:
             continue  # kept as it came, and shown as unreadable where records are listed
         found.setdefault(answer.id, answer)
     return found
+
+
+def newest_words(connection: sa.Connection, unit: str) -> Sequence[bytes]:
+    """A unit's latest records of orders as they came, the newest first."""
+    query = sa.select(records.c.raw).where(records.c.unit == unit, ANSWERS)
+    return connection.execute(query.order_by(records.c.pos.desc()).limit(LATEST)).scalars().all()
 
 
 class Desk:

@@ -19,10 +19,16 @@ CONFIG = "gateway.toml"
 
 
 def leaf(
-    commands: Commands, name: str, words: Words, run: Run, within: str = "", needs: str = ""
+    commands: Commands,
+    name: str,
+    words: Words,
+    run: Run,
+    within: str = "",
+    needs: str = "",
+    room: str = "gateway",
 ) -> argparse.ArgumentParser:
     """`within`: the group's name; `needs`: what the example must give beside the configuration."""
-    example = f"xunkong gateway {within}{name} --config {CONFIG}{needs}"
+    example = f"xunkong {room} {within}{name} --config {CONFIG}{needs}"
     parser = commands.add(name, words, example, run)
     config_option(commands, parser)
     said = commands.say("每行一个 JSON 对象", "one JSON object a line")

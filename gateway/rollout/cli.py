@@ -1,15 +1,17 @@
-"""`xunkong fleet`: a release over all units in waves; how it stands, a pause, and the way back."""
+"""`xunkong fleet`: a release over all units in waves; how it stands, a pause, and the way back. Care for single units
+is in `gateway.care`."""
 
 import argparse
 from typing import Any
 
+from gateway.care.cli import care_commands
 from gateway.fleet.broker_folder import now_ms
 from gateway.lookup import UnitRow, unit_rows
 from gateway.orders import LONGEST_S, give
 from gateway.rollout import book
 from gateway.rollout.book import Part, Rollout
 from gateway.store.open import Store
-from gateway.terminal import CONFIG, config_option, opened, print_rows
+from gateway.terminal import leaf, opened, print_rows
 from wire.commands import Commands, Run
 from wire.words import Fault, Words
 
@@ -44,16 +46,13 @@ def add_commands(commands: Commands) -> None:
         "units that it has updated",
     )
     _units(commands, _leaf(commands, "rollback", words, rollback))
+    care_commands(commands)
 
 
 def _leaf(
     commands: Commands, name: str, words: Words, run: Run, needs: str = ""
 ) -> argparse.ArgumentParser:
-    parser = commands.add(name, words, f"xunkong fleet {name} --config {CONFIG}{needs}", run)
-    config_option(commands, parser)
-    said = commands.say("每行一个 JSON 对象", "one JSON object a line")
-    parser.add_argument("--json", action="store_true", help=said)
-    return parser
+    return leaf(commands, name, words, run, needs=needs, room="fleet")
 
 
 def _units(commands: Commands, parser: argparse.ArgumentParser) -> None:
