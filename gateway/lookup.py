@@ -157,6 +157,7 @@ class UnitRow(Struct, frozen=True, omit_defaults=True):
     broken: list[str]
     health: Health | None = None
     machine: str | None = None
+    patches: str | None = None
 
 
 def unit_rows(store: Store, now_ms: int) -> list[UnitRow]:
@@ -189,6 +190,7 @@ def _unit_row(unit: str, row: Any, wanted: int | None, now_ms: int) -> UnitRow:
         config_wanted=wanted,
         version=state.version if state else None,
         machine=state.machine if state else None,
+        patches=state.patches if state else None,
         broken=_broken(state, wanted),
         health=state.health if state else None,
     )

@@ -101,7 +101,8 @@ class Health(Struct, frozen=True, omit_defaults=True):
 class State(Struct, frozen=True, omit_defaults=True):
     """The whole live picture of a unit; `urgent` carries SOS, duress and order answers ahead of any backlog.
 
-    `machine`: for which releases are made (`aarch64-bookworm`); None where the unit takes none.
+    `machine`: for which releases are made (`aarch64-bookworm`); None where the unit takes none. `patches`: the
+    version of the operating system's that are in; `0.0` before the first, None where the unit takes none.
     `online` False with only `boot` and `conn` is the last will of connection `conn`.
     """
 
@@ -122,6 +123,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     config: Count | None = None
     version: Name | None = None
     machine: Name | None = None
+    patches: Name | None = None
     health: Health | None = None
 
 

@@ -1,8 +1,10 @@
-"""A release of the software in one file: a manifest, its signature, and the wheels that it names.
+"""A release in one file: a manifest, its signature, and the files that it names: the software's wheels, or patches.
 
     XKR1 <the manifest's bytes, decimal> <signature, or - where nobody has signed>\\n
     the manifest, JSON
-    the wheels' bytes, in the manifest's order, and nothing after them
+    the files' bytes, in the manifest's order, and nothing after them
+
+Patches are Debian packages for the operating system, with the index by which an apt takes them from a folder.
 
 The signature (`wire.keys`) covers `xkr1|` and the manifest's exact bytes, by the release key, which is not the
 gateway's: who holds the gateway can send nothing that a unit would run. All that is trusted of a file follows
@@ -10,7 +12,7 @@ from it: sizes, hashes, platform, and what it may follow.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
@@ -28,7 +30,7 @@ from wire.words import Fault
 
 MAX_MANIFEST_BYTES = 64 * 1024
 MAX_RELEASE_BYTES = 256 * 1024 * 1024
-MAX_WHEELS = 200
+MAX_WHEELS, MAX_DEBS = 200, 350
 STEP_BYTES = 256 * 1024
 UNSIGNED = "-"
 COUNT = re.compile(rb"[1-9][0-9]{0,4}")
@@ -47,6 +49,9 @@ Version = Annotated[str, Meta(pattern=rf"^{_NUMBER}(\.{_NUMBER}){{1,3}}" + END)]
 WheelName = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.whl" + END, max_length=204)
 ]
+DebName = Annotated[
+    str, Meta(pattern=r"^(Packages|[A-Za-z0-9][A-Za-z0-9._+~-]{0,199}\.deb)" + END, max_length=204)
+]
 _HEAD = re.compile(rb"XKR1 ([1-9][0-9]{0,5}) (-|[A-Za-z0-9_-]{%d})\n" % SIG_CHARS)
 _HEAD_BYTES = 160
 
@@ -56,28 +61,52 @@ class BadRelease(Fault):
 
 
 class Wheel(Struct, frozen=True, forbid_unknown_fields=True):
-    """One file of a release."""
+    """One file of a release of the software."""
 
     name: WheelName
     size: Annotated[int, Meta(ge=1, le=MAX_RELEASE_BYTES)]
     sha256: Digest
 
 
+class Deb(Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of patches: a Debian package, or the index of all of them."""
+
+    name: DebName
+    size: Annotated[int, Meta(ge=1, le=MAX_RELEASE_BYTES)]
+    sha256: Digest
+
+
+Part = Wheel | Deb
+Kind = Literal["software", "patches"]
+
+
 class Manifest(Struct, frozen=True, omit_defaults=True):
     """What a release is. `least`: the lowest version that it may follow. `journal`: the format that it writes.
 
-    `kid` names the key that signed; None: nobody has.
+    It has wheels, or debs; patches have versions of their own, and write no journal (0). `kid` names the key that
+    signed; None: nobody has.
     """
 
     v: Literal[1]
     version: Version
     least: Version
-    journal: Annotated[int, Meta(ge=1, le=1_000)]
+    journal: Annotated[int, Meta(ge=0, le=1_000)]
     arch: Arch
     os: System
     made_ms: AtMs
-    wheels: Annotated[list[Wheel], Meta(min_length=1, max_length=MAX_WHEELS)]
+    wheels: Annotated[list[Wheel], Meta(max_length=MAX_WHEELS)]
     kid: Name | None = None
+    debs: Annotated[list[Deb], Meta(max_length=MAX_DEBS)] = []
+
+    @property
+    def kind(self) -> Kind:
+        """What it changes on a unit."""
+        return "patches" if self.debs else "software"
+
+    @property
+    def files(self) -> Sequence[Part]:
+        """In the order in which they follow."""
+        return [*self.wheels, *self.debs]
 
     @property
     def machine(self) -> str:
@@ -96,7 +125,7 @@ class Head(Struct, frozen=True):
     @property
     def size(self) -> int:
         """Of the whole file, in bytes."""
-        return self.body_at + sum(wheel.size for wheel in self.manifest.wheels)
+        return self.body_at + sum(part.size for part in self.manifest.files)
 
 
 class Named(Struct, frozen=True):
@@ -170,14 +199,22 @@ def read_head(file: BinaryIO) -> Head:
         manifest = msgspec.json.decode(text, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise _bad(f"清单无法读取：{exc}", f"its manifest cannot be read: {exc}") from exc
-    names = {wheel.name for wheel in manifest.wheels}
-    if len(names) < len(manifest.wheels):
-        raise _bad("清单中有重名文件", "its manifest names a wheel twice")
+    _check_files(manifest)
     sig = None if found[2] == UNSIGNED.encode() else found[2].decode("ascii")
     head = Head(manifest, text, sig, found.end() + size)
     if head.size > MAX_RELEASE_BYTES:
         raise _bad("文件过大", f"it has {head.size} bytes, more than {MAX_RELEASE_BYTES}")
     return head
+
+
+def _check_files(manifest: Manifest) -> None:
+    names = {part.name for part in manifest.files}
+    if len(names) < len(manifest.files):
+        raise _bad("清单中有重名文件", "its manifest names a file twice")
+    if bool(manifest.wheels) == bool(manifest.debs):
+        raise _bad("应只含 wheel 或只含 deb", "it has to have wheels, or debs, and not both")
+    if bool(manifest.wheels) != bool(manifest.journal):
+        raise _bad("日志格式不符", "software names its journal's format, and patches have none")
 
 
 def verify(file: BinaryIO, public: bytes | None) -> Head:
@@ -188,12 +225,12 @@ def verify(file: BinaryIO, public: bytes | None) -> Head:
     head = read_head(file)
     if public is not None:
         check_signature(head, public)
-    for wheel in head.manifest.wheels:
-        for _ in wheel_bytes(file, head, wheel):
+    for part in head.manifest.files:
+        for _ in part_bytes(file, head, part):
             pass
     file.seek(head.size)
     if file.read(1):
-        raise _bad("文件末尾有多余内容", "something follows the last wheel")
+        raise _bad("文件末尾有多余内容", "something follows the last file")
     return head
 
 
@@ -208,21 +245,21 @@ def check_signature(head: Head, public: bytes) -> None:
         )
 
 
-def wheel_bytes(file: BinaryIO, head: Head, wheel: Wheel) -> Iterator[bytes]:
-    """The bytes of one wheel, a piece at a time. Raises `BadRelease` at its end if they are not the manifest's:
+def part_bytes(file: BinaryIO, head: Head, part: Part) -> Iterator[bytes]:
+    """The bytes of one file, a piece at a time. Raises `BadRelease` at its end if they are not the manifest's:
     what was taken until then is to be thrown away."""
-    before = head.manifest.wheels[: head.manifest.wheels.index(wheel)]
+    before = head.manifest.files[: head.manifest.files.index(part)]
     file.seek(head.body_at + sum(other.size for other in before))
-    digest, left = sha256(), wheel.size
+    digest, left = sha256(), part.size
     while left:
         piece = file.read(min(STEP_BYTES, left))
         if not piece:
-            raise _bad("文件不完整", f"only a part of it is here: {wheel.name} is cut")
+            raise _bad("文件不完整", f"only a part of it is here: {part.name} is cut")
         digest.update(piece)
         left -= len(piece)
         yield piece
-    if digest.hexdigest() != wheel.sha256:
-        raise _bad(f"{wheel.name} 已被改动", f"{wheel.name} is not what the manifest says")
+    if digest.hexdigest() != part.sha256:
+        raise _bad(f"{part.name} 已被改动", f"{part.name} is not what the manifest says")
 
 
 def public_key(path: Path) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from device.journal.format import READS
-from wire.release import Head, Manifest, Named, machine_of, rank, verify, wheel_bytes
+from wire.release import Head, Manifest, Named, machine_of, part_bytes, rank, verify
 from wire.words import Fault
 
 STEP_S = 900.0
@@ -61,6 +61,8 @@ def _check_follows(manifest: Manifest, wanted: Named, version: str, here: str) -
     if manifest.version != wanted.version:
         said = f"it is version {manifest.version}, the order says {wanted.version}"
         raise _refused(f"版本为 {manifest.version}，命令为 {wanted.version}", said)
+    if manifest.kind != "software":
+        raise _refused("是系统补丁，不是软件", "it is patches of the system, and no software")
     if manifest.machine != here:
         raise _refused(
             f"适用于 {manifest.machine}，本机为 {here}",
@@ -111,7 +113,7 @@ def _unpack(file: BinaryIO, head: Head, into: Path) -> list[Path]:
     for wheel in head.manifest.wheels:
         path = into / wheel.name
         with path.open("wb") as out:
-            for piece in wheel_bytes(file, head, wheel):
+            for piece in part_bytes(file, head, wheel):
                 out.write(piece)
         paths.append(path)
     return paths

@@ -1,4 +1,4 @@
-"""`xunkong release`: make the release key, build, sign, look at, and publish a release of the units' software."""
+"""`xunkong release`: make the release key, build a release of the units' software; sign, publish that, or patches."""
 
 import argparse
 from pathlib import Path
@@ -110,6 +110,7 @@ def _show(args: argparse.Namespace, head: Head, digest: str) -> int:
     manifest = head.manifest
     row: dict[str, Any] = {
         "version": manifest.version,
+        "kind": manifest.kind,
         "machine": manifest.machine,
         "least": manifest.least,
         "journal": manifest.journal,
@@ -117,11 +118,11 @@ def _show(args: argparse.Namespace, head: Head, digest: str) -> int:
         "size": head.size,
         "sha256": digest,
     }
-    wheels = [msgspec.structs.asdict(wheel) for wheel in manifest.wheels]
+    files = [msgspec.structs.asdict(part) for part in manifest.files]
     if args.json:
-        return print_rows(args, [{**row, "made_ms": manifest.made_ms, "wheels": wheels}])
+        return print_rows(args, [{**row, "made_ms": manifest.made_ms, "files": files}])
     print_rows(args, [row])
-    return print_rows(args, [{"wheel": one["name"], "size": one["size"]} for one in wheels])
+    return print_rows(args, [{"file": one["name"], "size": one["size"]} for one in files])
 
 
 def publish_release(args: argparse.Namespace) -> int:

@@ -31,6 +31,7 @@ class Published(Struct, frozen=True):
     least: str
     journal: int
     published_ms: int
+    kind: str = "software"
 
     @property
     def named(self) -> Named:
@@ -58,9 +59,9 @@ def publish(store: Store, section: ReleasesSection, path: Path, now_ms: int) -> 
         manifest.least,
         manifest.journal,
         now_ms,
+        manifest.kind,
     )
-    other = find(store, row.version, row.machine)
-    if other:
+    for other in listed(store, row.version):
         _check_same(other, row)
     if not place(Path(section.folder), digest).exists():
         _keep(path, place(Path(section.folder), digest))
@@ -73,10 +74,11 @@ def publish(store: Store, section: ReleasesSection, path: Path, now_ms: int) -> 
 
 
 def _check_same(there: Published, row: Published) -> None:
-    if there.sha256 != row.sha256:
+    """A version is one kind of release, and one file for each machine."""
+    if there.kind != row.kind or (there.machine == row.machine and there.sha256 != row.sha256):
         raise Fault(
-            f"{row.machine} 的版本 {row.version} 已经发布过另一个文件；请提高版本号后重新构建",
-            f"another file was published as version {row.version} for {row.machine}; raise the version "
+            f"{there.machine} 的版本 {row.version} 已经发布过另一个文件；请提高版本号后重新构建",
+            f"another file was published as version {row.version} for {there.machine}; raise the version "
             "and build anew",
         )
 
@@ -99,17 +101,21 @@ def _keep(path: Path, to: Path) -> None:
 
 
 def withdraw(store: Store, section: ReleasesSection, version: str) -> list[Published]:
-    """Units can fetch that version no more; what was removed. Raises `Fault` where there is none, or one goes out."""
+    """Units can fetch that version no more, and a roll-out of it that was paused or stopped is over; what was removed.
+
+    Raises `Fault` where there is none, or where it goes out.
+    """
     held = listed(store, version)
-    going = sa.select(rollouts.c.id).where(
-        rollouts.c.version == version, rollouts.c.state.in_(("running", "paused"))
-    )
+    of_it = rollouts.c.version == version
+    going = sa.select(rollouts.c.id).where(of_it, rollouts.c.state == "running")
+    halted = rollouts.update().where(of_it, rollouts.c.state.in_(("paused", "stopped")))
     with store.changing() as connection:
         if connection.execute(going).first() is not None:
             raise Fault(
-                f"版本 {version} 正在分批更新；请先运行 xunkong fleet rollback 或等它结束",
-                f"version {version} is being rolled out; let that end first, or xunkong fleet rollback",
+                f"版本 {version} 正在分批更新；请先运行 xunkong fleet pause 或等它结束",
+                f"version {version} is being rolled out; let that end first, or xunkong fleet pause",
             )
+        connection.execute(halted.values(state="done", why="the version was withdrawn"))
         connection.execute(releases.delete().where(releases.c.version == version))
     if not held:
         raise Fault(

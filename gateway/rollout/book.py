@@ -20,7 +20,10 @@ LIMIT_PCT = 2
 
 
 class Rollout(Struct, frozen=True):
-    """One roll-out. `state`: `running`, `paused`, `stopped` (too many failed, see `why`) or `done`."""
+    """One roll-out. `state`: `running`, `paused`, `stopped` (too many failed, see `why`) or `done`.
+
+    `kind`: `software`, or `patches` of the operating system.
+    """
 
     id: str
     version: str
@@ -28,6 +31,7 @@ class Rollout(Struct, frozen=True):
     why: str | None
     most_failures: int
     made_ms: int
+    kind: str = "software"
 
 
 class Part(Struct, frozen=True):
@@ -74,16 +78,31 @@ def choose(store: Store, version: str, only: Sequence[str], now_ms: int) -> Chos
 def _why_not(row: UnitRow, version: str, by_machine: dict[str, Published]) -> str | None:
     if row.machine is None:
         return "takes no updates: never heard of, or not provisioned for them"
-    if row.machine not in by_machine:
+    release = by_machine.get(row.machine)
+    if release is None:
         return f"version {version} was not published for {row.machine}"
+    return (_why_no_patches if release.kind == "patches" else _why_no_software)(row, release)
+
+
+def _why_no_software(row: UnitRow, release: Published) -> str | None:
     try:
-        if row.version and rank(row.version) >= rank(version):
+        if row.version and rank(row.version) >= rank(release.version):
             return f"runs {row.version}"
-        if row.version and rank(row.version) < rank(by_machine[row.machine].least):
-            return f"runs {row.version}; {version} follows {by_machine[row.machine].least}"
+        if row.version and rank(row.version) < rank(release.least):
+            return f"runs {row.version}; {release.version} follows {release.least}"
     except ValueError:
         return f"runs {row.version}, which is no release"
     return None
+
+
+def _why_no_patches(row: UnitRow, release: Published) -> str | None:
+    """What a unit says of its patches is a name of its own choice."""
+    if row.patches is None:
+        return "takes no patches: run xunkong provision on it again"
+    try:
+        return f"has patches {row.patches}" if rank(row.patches) >= rank(release.version) else None
+    except ValueError:
+        return f"has patches {row.patches}, which is no version"
 
 
 def begin(store: Store, version: str, chosen: Chosen, limit: int | None, now_ms: int) -> Rollout:
@@ -100,7 +119,8 @@ def begin(store: Store, version: str, chosen: Chosen, limit: int | None, now_ms:
             f"没有可更新的单元（{why}）", f"no unit is to be updated ({why or 'none is known'})"
         )
     most = max(1, len(chosen.units) * LIMIT_PCT // 100) if limit is None else limit
-    made = Rollout(f"r-{secrets.token_hex(6)}", version, "running", None, most, now_ms)
+    kind = next(iter(chosen.units.values())).kind
+    made = Rollout(f"r-{secrets.token_hex(6)}", version, "running", None, most, now_ms, kind)
     with store.changing() as connection:
         over = rollouts.update().where(rollouts.c.state.in_(("paused", "stopped")))
         connection.execute(over.values(state="done", why="another one took its place"))
@@ -167,6 +187,7 @@ def _set(store: Store, before: Sequence[str], state: str, limit: int | None) -> 
         None,
         values.get("most_failures", held.most_failures),
         held.made_ms,
+        held.kind,
     )
 
 

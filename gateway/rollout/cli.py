@@ -23,9 +23,9 @@ def add_commands(commands: Commands) -> None:
     )
     _leaf(commands, "status", words, status)
     words = Words(
-        "分批更新：1 台、10 台、十分之一、全部；对已暂停的同一版本则继续",
-        "roll a version out: one unit, ten, a tenth, all; goes on with one of that version that was "
-        "paused or stopped",
+        "分批更新软件或系统补丁：1 台、10 台、十分之一、全部；对已暂停的同一版本则继续",
+        "roll a version (software, or patches) out: one unit, ten, a tenth, all; goes on with one of "
+        "that version that was paused or stopped",
     )
     parser = _leaf(commands, "update", words, update, " --version 0.2.0")
     said = commands.say("已发布的版本", "a version that was published")
@@ -82,6 +82,7 @@ def _summary(held: Rollout, parts: list[Part]) -> dict[str, Any]:
     return {
         "rollout": held.id,
         "version": held.version,
+        "kind": held.kind,
         "state": held.state,
         "why": held.why,
         "wave": book.wave_of(len(parts) - count["failed"], count["done"]),
@@ -96,6 +97,7 @@ def _row(row: UnitRow, part: Part | None) -> dict[str, Any]:
         "unit": row.unit,
         "online": row.online,
         "version": row.version,
+        "patches": row.patches,
         "machine": row.machine,
         "stage": part.stage if part else None,
         "why": part.why if part else None,
@@ -138,7 +140,13 @@ def pause(args: argparse.Namespace) -> int:
 def rollback(args: argparse.Namespace) -> int:
     """Orders it to each unit; `fleet status` and `gateway order list` show what comes of it."""
     with opened(args) as (_, store):
-        _, parts = _held(store)
+        held, parts = _held(store)
+        if held and held.kind == "patches" and not args.unit:
+            raise Fault(
+                "系统补丁没有退路；请用 xunkong fleet pause 停止，再处理失败的单元",
+                "patches of the operating system have no way back: stop them by xunkong fleet pause, and see to "
+                "the units that failed",
+            )
         wanted = args.unit or [part.unit for part in parts if part.stage in ("done", "under-way")]
         if not wanted:
             raise Fault(

@@ -16,6 +16,9 @@ from gateway.store.open import Store
 from gateway.store.schema import orders, releases, rollout_units, rollouts, units
 from wire.release import Named
 
+ORDERS = {"software": "update", "patches": "patch"}
+"""What units are told, by the kind of release."""
+
 LOST = "took the update and was not heard of again"
 log = logging.getLogger("xunkong.ingest")
 
@@ -86,7 +89,7 @@ def _ordered(connection: Connection, part: Part, made: Step, rollout: Rollout, n
         return part
     query = sa.select(releases.c.size).where(releases.c.sha256 == part.sha256)
     named = Named(rollout.version, part.sha256, connection.execute(query).scalar_one())
-    order = new_order(part.unit, "update", str(named), LONGEST_S, now_ms)
+    order = new_order(part.unit, ORDERS[rollout.kind], str(named), LONGEST_S, now_ms)
     put(connection, order)
     return replace(part, stage="ordered", order_id=order.id, since_ms=now_ms, why=None)
 

@@ -397,11 +397,13 @@ releases = Table(
     Column("least", String(32), nullable=False),
     Column("journal", Integer, nullable=False),
     Column("published_ms", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False, server_default="software"),
     UniqueConstraint("version", "machine", name="releases_identity"),
 )
-"""Releases of the units' software that were published; each lies in the releases' folder under its hash.
+"""Releases for units that were published; each lies in the releases' folder under its hash.
 
 `machine`: for which it is. A version is published once for each machine, and never another under its name.
+`kind`: `software`, or `patches` of the operating system.
 """
 
 rollouts = Table(
@@ -413,8 +415,12 @@ rollouts = Table(
     Column("why", Text),
     Column("most_failures", Integer, nullable=False),
     Column("made_ms", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False, server_default="software"),
 )
-"""Roll-outs of a version over the fleet (see `gateway.rollout.book`); one at most is `running`."""
+"""Roll-outs of a version over the fleet (see `gateway.rollout.book`); one at most is `running`.
+
+`kind`: its release's.
+"""
 
 rollout_units = Table(
     "rollout_units",

@@ -12,16 +12,17 @@ from tests.keys import SIGNER
 from wire.keys import KeySigner
 from wire.release import (
     BadRelease,
+    Deb,
     Manifest,
     Named,
     Wheel,
     head_bytes,
     named,
+    part_bytes,
     public_key,
     rank,
     read_head,
     verify,
-    wheel_bytes,
 )
 from wire.words import Fault
 
@@ -49,6 +50,7 @@ def text(signer=SIGNER, **changes):
 
 
 WHOLE = text()
+DEB = Deb("Packages", 4, sha256(b"debs").hexdigest())
 
 
 def test_a_whole_and_signed_one_is_read():
@@ -56,7 +58,18 @@ def test_a_whole_and_signed_one_is_read():
     assert (head.manifest.version, head.manifest.machine) == ("0.2.0", "aarch64-bookworm")
     assert (head.size, head.manifest.kid) == (len(WHOLE), SIGNER.kid)
     for wheel in head.manifest.wheels:
-        assert b"".join(wheel_bytes(io.BytesIO(WHOLE), head, wheel)) == BODIES[wheel.name]
+        assert b"".join(part_bytes(io.BytesIO(WHOLE), head, wheel)) == BODIES[wheel.name]
+
+
+def test_patches_are_read_too_and_are_known_for_what_they_are():
+    head = verify(
+        io.BytesIO(head_bytes(manifest(wheels=[], journal=0, debs=[DEB])) + b"debs"), None
+    )
+    assert (head.manifest.kind, [part.name for part in head.manifest.files]) == (
+        "patches",
+        ["Packages"],
+    )
+    assert verify(io.BytesIO(WHOLE), PUBLIC).manifest.kind == "software"
 
 
 @given(st.integers(0, len(WHOLE) - 1))
@@ -78,12 +91,16 @@ def test_with_any_byte_changed_it_is_refused(at, by):
     [
         (text(None), "not signed"),
         (text(KeySigner(Ed25519PrivateKey.generate())), "signature does not hold"),
-        (WHOLE + b"x", "follows the last wheel"),
+        (WHOLE + b"x", "follows the last file"),
         (text(wheels=manifest().wheels[:1] * 2), "twice"),
         (text(version="0.2.0; rm -rf /"), "manifest cannot be read"),
         (text(arch="mips"), "manifest cannot be read"),
         (text(wheels=[Wheel("../x.whl", 1, "0" * 64)]), "manifest cannot be read"),
-        (text(wheels=[]), "manifest cannot be read"),
+        (text(wheels=[]), "wheels, or debs"),
+        (text(debs=[DEB]), "wheels, or debs"),
+        (text(journal=0), "journal's format"),
+        (text(wheels=[], debs=[DEB]), "patches have none"),
+        (text(wheels=[], debs=[Deb("x.whl", 1, "0" * 64)]), "manifest cannot be read"),
         (b"XKR1 999999 -\n", "more than"),
         (b"PK\x03\x04", "no release"),
         (b"", "no release"),
@@ -110,7 +127,7 @@ def test_a_wheel_that_changes_between_two_looks_is_found_at_its_end():
     spoilt = bytearray(WHOLE)
     spoilt[head.body_at] ^= 1
     with pytest.raises(BadRelease, match="not what the manifest says"):
-        list(wheel_bytes(io.BytesIO(bytes(spoilt)), head, head.manifest.wheels[0]))
+        list(part_bytes(io.BytesIO(bytes(spoilt)), head, head.manifest.wheels[0]))
 
 
 @pytest.mark.parametrize(

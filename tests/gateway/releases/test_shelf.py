@@ -4,7 +4,7 @@ import pytest
 
 from gateway.config import ReleasesSection
 from gateway.releases import keys, shelf
-from gateway.rollout.book import Chosen, begin, end
+from gateway.rollout.book import Chosen, begin, newest, pause
 from tests.releases import make_release
 from wire.release import PUBLIC, BadRelease
 from wire.words import Fault
@@ -77,9 +77,10 @@ def test_a_version_that_was_withdrawn_is_gone_with_its_files(tmp_path, store, ke
     made = begin(store, held.version, Chosen({"u-1": held}, {}), None, 1)
     with pytest.raises(Fault, match="is being rolled out"):
         shelf.withdraw(store, section, made.version)
-    end(store, "rolled back")
+    pause(store)
     assert shelf.withdraw(store, section, held.version) == [held]
     assert shelf.listed(store) == []
     assert list((tmp_path / "releases").iterdir()) == []
+    assert (newest(store).state, newest(store).why) == ("done", "the version was withdrawn")
     with pytest.raises(Fault, match="was not published"):
         shelf.withdraw(store, section, held.version)
