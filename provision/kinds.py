@@ -21,8 +21,8 @@ class Release(Struct, frozen=True):
 
 
 RELEASES = {
-    "bookworm": Release("3.11", 36, ("chrony", "python3-venv"), ("lgpio>=0.2.2",)),
-    "trixie": Release("3.13", 41, ("chrony", "python3-venv")),
+    "bookworm": Release("3.11", 36, ("chrony", "openssl", "python3-venv"), ("lgpio>=0.2.2",)),
+    "trixie": Release("3.13", 41, ("chrony", "openssl", "python3-venv")),
 }
 OLDEST_GLIBC = 17
 

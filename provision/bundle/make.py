@@ -34,7 +34,7 @@ def make_bundle(
         files = {f"wheels/{path.name}": path for path in wheels}
         files |= {f"debs/{path.name}": path for path in debs}
         files |= _tree(source / "systemd", "systemd")
-        files["guard/guard.py"] = source / "device" / "update" / "guard.py"
+        files |= guards(source)
         files |= _tree(source / "hardware" / "book" / "boot", "boot")
         return write_bundle(to, kind, version, kind.release.packages, files)
 
@@ -65,6 +65,15 @@ def _debs(
     apt.update()
     debs = apt.download(apt.lacking(kind.release.packages), folder / "debs")
     return [*debs, write_index(debs, folder / "debs" / INDEX)]
+
+
+def guards(source: Path) -> dict[str, Path]:
+    """What lies outside the slots, by its name in the bundle."""
+    patching = source / "device" / "patching"
+    files = {"guard/guard.py": source / "device" / "update" / "guard.py"}
+    files["guard/root/__main__.py"] = patching / "__main__.py"
+    files["guard/root/device/__init__.py"] = source / "device" / "__init__.py"
+    return files | _tree(patching, "guard/root/device/patching")
 
 
 def _tree(folder: Path, name: str) -> dict[str, Path]:

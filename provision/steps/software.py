@@ -13,6 +13,7 @@ from wire.words import Fault
 
 ROOT, KEEP, OWNER = "/opt/xunkong", "/var/lib/xunkong/update", "xunkong-update"
 GUARD = f"{ROOT}/guard.py"
+PATCHING = "/usr/local/lib/xunkong"
 STAMP = "bundle"
 CHOOSE = f"""
 import sys
@@ -44,7 +45,7 @@ place.write(guard.State(slot, slots))
 def software(job: Job) -> Done:
     """Installs it where the machine has another, or none; a newer one that an update brought stays."""
     manifest, facts, machine = job.bundle.manifest, job.known, job.machine
-    changed = machine.lay([Laid(GUARD, job.bundle.read("guard/guard.py"))])
+    changed = machine.lay(guards(job))
     if not software_is_due(facts, manifest.version, manifest.software):
         tidy(job)
         return done(changed, f"版本 {facts.version}", f"version {facts.version}")
@@ -55,6 +56,15 @@ def software(job: Job) -> Done:
     tidy(job)
     version = manifest.version
     return done(True, f"版本 {version}，槽 {slot}", f"version {version}, slot {slot}")
+
+
+def guards(job: Job) -> list[Laid]:
+    """What lies outside the slots: the guard, and what runs as root, which nobody else may write."""
+    root = [
+        Laid(f"{PATCHING}{name.removeprefix('guard/root')}", job.bundle.read(name))
+        for name in job.bundle.names("guard/root")
+    ]
+    return [Laid(GUARD, job.bundle.read("guard/guard.py")), *root]
 
 
 def _choose(job: Job) -> str:

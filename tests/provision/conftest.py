@@ -19,6 +19,8 @@ FILES = {
     "wheels/xunkong-0.1.0-py3-none-any.whl": b"own",
     "debs/Packages": b"Package: chrony\n",
     "guard/guard.py": b"guard = 1\n",
+    "guard/root/__main__.py": b"patch = 1\n",
+    "guard/root/device/patching/place.py": b"place = 1\n",
     "boot/config.pi4.txt": FRAGMENT.encode(),
     "boot/cmdline.remove.txt": b"console=serial0,115200\n",
     "systemd/sysusers.d/xunkong-device.conf": b"u xunkong-device -\n",

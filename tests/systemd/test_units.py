@@ -17,6 +17,7 @@ MOST_OPEN = {
     "xunkong-guard.service": 1.3,
     "xunkong-trial.service": 1.3,
     "xunkong-update.service": 1.3,
+    "xunkong-patch.service": 3.0,
     "xunkong-device-restart.service": 1.3,
     "xunkong-ingest.service": 1.3,
     "xunkong-forward.service": 1.3,

@@ -10,7 +10,7 @@ import pytest
 from device.update.guard import Content, Place, State, Trial
 from provision.host.machine import Answer
 from provision.steps import software as room
-from provision.steps.software import install_script, software
+from provision.steps.software import guards, install_script, software
 from provision.steps.versions import software_is_due
 from tests.provision.conftest import facts, faulty
 
@@ -101,11 +101,13 @@ def test_what_is_installed_is_named_last(make_job):
     assert "/opt/xunkong/slots/b" in install and "--no-index" in install
     assert name.endswith("b 0.1.0")
     assert job.machine.files["/opt/xunkong/guard.py"] == b"guard = 1\n"
+    patching = "/usr/local/lib/xunkong/device/patching/place.py"
+    assert job.machine.files[patching] == b"place = 1\n"
 
 
 def test_what_is_there_already_is_left(make_job, bundle):
     job = make_job(known=facts(version="0.1.0", software=bundle.manifest.software))
-    job.machine.files["/opt/xunkong/guard.py"] = b"guard = 1\n"
+    job.machine.files |= {one.path: one.content for one in guards(job)}
     assert not software(job).changed
     assert job.machine.ran == []
 
