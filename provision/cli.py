@@ -2,15 +2,13 @@
 
 import argparse
 import getpass
-import json
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from provision.kinds import ARCHES, RELEASES, kind_of
+from provision.bundle import command
 from wire.commands import Commands
 from wire.words import Fault, Language, Words
 
@@ -19,35 +17,9 @@ ROLES = ("vehicle", "checkpoint")
 
 def add_commands(commands: Commands) -> None:
     """Declares the room's commands."""
-    _bundle_command(commands)
+    command.add_commands(commands)
     _host_command(commands)
     _fleet_command(commands)
-
-
-def _bundle_command(commands: Commands) -> None:
-    words = Words(
-        "制作部署包（在联网的电脑上）", "make a bundle to carry, on a machine with internet"
-    )
-    example = "xunkong provision bundle --arch aarch64 --os bookworm --to bookworm.zip"
-    add = commands.add("bundle", words, example, bundle)
-    said = commands.say("处理器", "the processor")
-    add.add_argument("--arch", required=True, choices=ARCHES, help=said)
-    said = commands.say("Debian 版本", "the Debian release")
-    add.add_argument("--os", required=True, choices=RELEASES, help=said)
-    said = commands.say("写入此文件", "write it there")
-    add.add_argument("--to", type=Path, required=True, metavar="FILE", help=said)
-    said = commands.say(
-        "用这个 wheel，不从源代码构建", "take this wheel of the project; else it is built"
-    )
-    add.add_argument("--wheel", type=Path, metavar="FILE", help=said)
-    said = commands.say(
-        "Debian 镜像；缺省按本机 /etc/apt",
-        "a Debian mirror; as this machine's /etc/apt if left out",
-    )
-    add.add_argument("--mirror", metavar="URL", help=said)
-    said = commands.say("该镜像的密钥环", "the keyring of that mirror")
-    add.add_argument("--keyring", type=Path, metavar="FILE", help=said)
-    _json(commands, add)
 
 
 def _host_command(commands: Commands) -> None:
@@ -157,36 +129,6 @@ def _machine_options(commands: Commands, add: argparse.ArgumentParser) -> None:
 def _json(commands: Commands, add: argparse.ArgumentParser) -> None:
     said = commands.say("每行一个 JSON 对象", "one JSON object a line")
     add.add_argument("--json", action="store_true", help=said)
-
-
-def bundle(args: argparse.Namespace) -> int:
-    """Makes a bundle."""
-    from provision.bundle.make import make_bundle
-    from provision.bundle.sources import mirror, sources_for
-
-    kind = kind_of(args.os, args.arch)
-    keyring = args.keyring and str(args.keyring.resolve())
-    sources = mirror(args.mirror, kind.os, keyring) if args.mirror else sources_for(kind.os)
-
-    def say(words: Words) -> None:
-        if not args.json:
-            print(words.say(args.language), flush=True)
-
-    made = make_bundle(kind, sources, args.to, say, args.wheel)
-    size_mb = round(args.to.stat().st_size / 1e6, 1)
-    row: dict[str, Any] = {
-        "bundle": str(args.to),
-        "version": made.version,
-        "os": made.os,
-        "arch": made.arch,
-    }
-    row |= {"files": len(made.files), "mb": size_mb, "software": made.software}
-    said = Words(
-        f"{args.to}：{made.version}，{kind}，{len(made.files)} 个文件，{size_mb} MB",
-        f"{args.to}: {made.version}, {kind}, {len(made.files)} files, {size_mb} MB",
-    )
-    print(json.dumps(row) if args.json else said.say(args.language))
-    return 0
 
 
 def host(args: argparse.Namespace) -> int:

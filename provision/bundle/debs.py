@@ -21,7 +21,7 @@ IMAGE = ("apt", "systemd-sysv", "dbus", "openssh-server", "sudo")
 and python3-venv needs the very same build as itself: so that is carried."""
 
 INDEX = "Packages"
-INSTALLS = re.compile(r"^Inst (\S+) \((\S+) ")
+INSTALLS = re.compile(r"^Inst (\S+) (?:\[(?P<old>\S+)\] )?\((\S+) ")
 REMEDY = Words(
     "请检查网络与 /etc/apt 中的软件源",
     "check the network, and the sources in /etc/apt",
@@ -29,13 +29,15 @@ REMEDY = Words(
 
 
 class Apt:
-    """An apt whose world is `folder`, for machines of `kind`."""
+    """An apt whose world is `folder`, for machines of `kind`; `status`: what is installed there, as dpkg keeps it."""
 
-    def __init__(self, folder: Path, kind: Kind, sources: Sequence[Source]) -> None:
+    def __init__(
+        self, folder: Path, kind: Kind, sources: Sequence[Source], status: str = ""
+    ) -> None:
         self._folder = folder
         for name in ("state/lists/partial", "cache/archives/partial", "none"):
             (folder / name).mkdir(parents=True)
-        (folder / "status").touch()
+        (folder / "status").write_text(status, "utf-8")
         lines = [source.line(kind.debian_arch) for source in sources]
         (folder / "sources.list").write_text("\n".join(lines) + "\n", "utf-8")
         settings = {
@@ -62,6 +64,13 @@ class Apt:
         image = [*required(self._run("apt-cache", "dumpavail")), *IMAGE]
         there = set(self._installs(image))
         return [one for one in self._installs([*image, *packages]) if one not in there]
+
+    def newer(self) -> list[str]:
+        """What there is above what is installed, and what that needs anew, each as `name=version`."""
+        said = self._run(
+            *("apt-get", "-q", "-s", "--with-new-pkgs", "--no-install-recommends", "upgrade")
+        )
+        return upgrades(said)
 
     def download(self, packages: Sequence[str], to: Path) -> list[Path]:
         """Fetches them, checked by apt against the signed lists; the files."""
@@ -95,9 +104,16 @@ def required(available: str) -> list[str]:
 
 
 def installs(simulated: str) -> list[str]:
-    """What `apt-get -s install` would unpack, each as `name=version`."""
+    """What `apt-get -s install` would unpack that was not there, each as `name=version`."""
     found = (INSTALLS.match(line) for line in simulated.splitlines())
-    return [f"{one[1]}={one[2]}" for one in found if one]
+    return [f"{one[1]}={one[3]}" for one in found if one and not one["old"]]
+
+
+def upgrades(simulated: str) -> list[str]:
+    """What `apt-get -s upgrade` would unpack, each as `name=version`. The same version again, which apt takes for
+    another where it does not know all of what is installed, is none."""
+    found = (INSTALLS.match(line) for line in simulated.splitlines())
+    return [f"{one[1]}={one[3]}" for one in found if one and one["old"] != one[3]]
 
 
 def write_index(debs: Iterable[Path], to: Path) -> Path:

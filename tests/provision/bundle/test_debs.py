@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from provision.bundle.debs import _plain, installs, required, write_index
+from provision.bundle.debs import _plain, installs, required, upgrades, write_index
 
 AVAILABLE = """\
 Package: libc6
@@ -23,6 +23,7 @@ SIMULATED = """\
 NOTE: This is only a simulation!
 Inst libcap2 (1:2.66-4 Debian:12.11/stable [arm64])
 Inst chrony [4.2] (4.3-2+deb12u1 Debian:12.11/stable [arm64])
+Inst horn [9] (9 Debian:12.11/stable [arm64])
 Conf libcap2 (1:2.66-4 Debian:12.11/stable [arm64])
 """
 
@@ -33,6 +34,7 @@ def test_what_every_image_has():
 
 def test_what_would_be_installed():
     assert installs(SIMULATED) == ["libcap2=1:2.66-4"]
+    assert upgrades(SIMULATED) == ["libcap2=1:2.66-4", "chrony=4.3-2+deb12u1"]
 
 
 def test_a_name_has_nothing_that_an_address_would_decode():
