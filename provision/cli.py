@@ -1,16 +1,14 @@
 """`xunkong provision`: makes bundles, and turns machines into units over SSH."""
 
 import argparse
-import getpass
-import logging
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from provision.ask import ASKED, unseen
 from provision.bundle import command
+from provision.laptop import laptop_only
+from provision.network.options import network_of, network_options
 from wire.commands import Commands
-from wire.words import Fault, Language, Words
+from wire.words import Words
 
 ROLES = ("vehicle", "checkpoint")
 
@@ -51,8 +49,8 @@ def _fleet_command(commands: Commands) -> None:
     example = "xunkong provision fleet fleet.csv --gateway site/gateway.toml --bundle bookworm.zip"
     add = commands.add("fleet", words, example, fleet)
     said = commands.say(
-        "CSV：host,unit,role，可有 zone,bundle,parts,user,code",
-        "CSV: host,unit,role, and if need be zone,bundle,parts,user,code",
+        "CSV：host,unit,role，可有 zone,bundle,parts,user,code,wifi,apn,pin 等",
+        "CSV: host,unit,role, if need be zone,bundle,parts,user,code,wifi,apn,pin…",
     )
     add.add_argument("fleet", type=Path, metavar="FLEET.csv", help=said)
     said = commands.say("同时进行的台数，缺省 10", "how many at a time; 10")
@@ -70,6 +68,7 @@ def _shared_options(commands: Commands, add: argparse.ArgumentParser) -> None:
     add.add_argument("--zone", default="Asia/Shanghai", metavar="Z", help=said)
     _site_options(commands, add)
     _login_options(commands, add)
+    network_options(commands, add)
     _machine_options(commands, add)
     _json(commands, add)
 
@@ -133,17 +132,17 @@ def _json(commands: Commands, add: argparse.ArgumentParser) -> None:
 
 def host(args: argparse.Namespace) -> int:
     """Provisions one machine. 1 when a step failed."""
-    with _laptop_only():
+    with laptop_only():
         from provision.host.command import provision_host
 
     password = _password(args)
-    code = _unseen(Words("注册码：", "code: "), args.language) if args.code == "-" else args.code
-    return provision_host(args, password, code)
+    code = unseen(Words("注册码：", "code: "), args.language) if args.code == ASKED else args.code
+    return provision_host(args, password, code, network_of(args))
 
 
 def fleet(args: argparse.Namespace) -> int:
     """Provisions many. 1 when one failed."""
-    with _laptop_only():
+    with laptop_only():
         from provision.fleet.command import provision_fleet, shown
 
     args.ended = lambda outcome: print(shown(outcome, args.json, args.language), flush=True)
@@ -153,27 +152,7 @@ def fleet(args: argparse.Namespace) -> int:
     return 1 if any(outcome.why for outcome in outcomes) else 0
 
 
-@contextmanager
-def _laptop_only() -> Iterator[None]:
-    """What only a laptop has installed."""
-    logging.getLogger("paramiko").setLevel(logging.WARNING)
-    try:
-        yield
-    except ModuleNotFoundError as exc:
-        raise Fault(
-            f"缺少 {exc.name}；请在电脑上安装：pip install 'xunkong[provision]'",
-            f"{exc.name} is missing; on the laptop: pip install 'xunkong[provision]'",
-        ) from exc
-
-
 def _password(args: argparse.Namespace) -> str | None:
     if not args.ask_password:
         return None
-    return _unseen(Words(f"{args.user} 的密码：", f"password of {args.user}: "), args.language)
-
-
-def _unseen(asked: Words, language: Language) -> str:
-    """Typed unseen; from standard input where nobody sits there."""
-    if sys.stdin.isatty():
-        return getpass.getpass(asked.say(language)).strip()
-    return sys.stdin.readline().strip()
+    return unseen(Words(f"{args.user} 的密码：", f"password of {args.user}: "), args.language)

@@ -25,6 +25,11 @@ RELEASES = {
     "trixie": Release("3.13", 41, ("chrony", "openssl", "python3-venv")),
 }
 OLDEST_GLIBC = 17
+NETWORK = {
+    "wifi": ("network-manager", "wpasupplicant", "wireless-regdb"),
+    "modem": ("network-manager", "modemmanager"),
+}
+"""What a network needs where one is asked for; carried along always, as images differ in what they have."""
 
 
 class Kind(Struct, frozen=True):

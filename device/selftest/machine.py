@@ -16,6 +16,7 @@ from device.papers import Papers
 from device.selftest.ears import Ears
 from device.selftest.finding import Finding
 from hardware.board.readings import Board
+from hardware.modem.meaning import OK, ModemReading
 from hardware.modem.mmcli import Mmcli
 from wire import codec
 from wire.live import State
@@ -25,6 +26,9 @@ LEAST_FREE_MB = 200
 SLOW_FSYNC_MS = 100
 HOT_C = 80.0
 CONNECT_S = 12.0
+LOOK_S = 1.0
+MODEM_UP_MS = 90_000
+"""Since the machine's start, within which ModemManager finds a modem and NetworkManager connects it."""
 
 
 def try_journal(path: Path, config: DeviceConfig) -> Finding:
@@ -127,7 +131,7 @@ def try_modem(config: DeviceConfig) -> Iterator[Finding]:
     """Whether the modem is there, has a SIM and a network."""
     if config.modem is None:
         return
-    seen = Mmcli(config.modem.command).read()
+    seen = _modem(Mmcli(config.modem.command))
     if seen.word == "ok":
         signal = "" if seen.signal_dbm is None else f" {seen.signal_dbm:.0f} dBm"
         what = f"{seen.operator or '?'} {seen.technology or ''}{signal}"
@@ -142,6 +146,15 @@ def try_modem(config: DeviceConfig) -> Iterator[Finding]:
             "check its USB and supply, SIM and PIN, antenna; `mmcli -L` should list it",
         ),
     )
+
+
+def _modem(mmcli: Mmcli) -> ModemReading:
+    """As it is once it had its time after the machine's start."""
+    while True:
+        seen = mmcli.read()
+        if seen.word == OK or system.up_ms() > MODEM_UP_MS:
+            return seen
+        time.sleep(LOOK_S)
 
 
 def try_brokers(config: DeviceConfig, papers: Papers) -> Iterator[Finding]:

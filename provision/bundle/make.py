@@ -3,13 +3,14 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from provision.bundle.bundle import Manifest, write_bundle
 from provision.bundle.debs import INDEX, Apt, write_index
 from provision.bundle.sources import Source
 from provision.bundle.wheels import needed_wheels, own_wheel, version_of
-from provision.kinds import Kind
+from provision.kinds import NETWORK, Kind
 from wire.words import Words
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -59,11 +60,12 @@ def _wheels(
 def _debs(
     kind: Kind, sources: Sequence[Source], folder: Path, say: Callable[[Words], None]
 ) -> list[Path]:
-    packages = " ".join(kind.release.packages)
-    say(Words(f"Debian {kind.os} 软件包：{packages}", f"packages of Debian {kind.os}: {packages}"))
+    packages = tuple(dict.fromkeys((*kind.release.packages, *chain(*NETWORK.values()))))
+    names = " ".join(packages)
+    say(Words(f"Debian {kind.os} 软件包：{names}", f"packages of Debian {kind.os}: {names}"))
     apt = Apt(folder / "apt", kind, sources)
     apt.update()
-    debs = apt.download(apt.lacking(kind.release.packages), folder / "debs")
+    debs = apt.download(apt.lacking(packages), folder / "debs")
     return [*debs, write_index(debs, folder / "debs" / INDEX)]
 
 

@@ -8,6 +8,7 @@ from provision.fleet.list import read_fleet
 from provision.fleet.run import Outcome, run_fleet
 from provision.host.command import agreed, split_port
 from provision.host.hostkey import check_host_key
+from provision.network.options import NAMES, check_files
 from wire.words import Fault, Language, Words
 
 MOST = 50
@@ -28,6 +29,7 @@ def provision_fleet(
             f"--parallel {args.parallel}：应在 1 到 {MOST} 之间",
             f"--parallel {args.parallel}: give 1 to {MOST}",
         )
+    check_files(args)
     members = read_fleet(args.fleet)
     unreachable = {}
     for member in members:
@@ -54,7 +56,7 @@ def provision_fleet(
 def common_words(args: argparse.Namespace) -> list[str]:
     """The options for all, as `provision host` takes them."""
     words = []
-    for name in (*PASSED_ON, *MACHINE):
+    for name in (*PASSED_ON, *NAMES, *MACHINE):
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]

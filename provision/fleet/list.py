@@ -7,12 +7,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from provision.ask import ASKED
 from provision.host.command import split_port
+from provision.network.options import NAMES, SECRET
 from wire import topics
 from wire.words import Fault
 
 NEEDED = ("host", "unit", "role")
-OWN = ("zone", "bundle", "parts", "user")
+OWN = ("zone", "bundle", "parts", "user", *NAMES)
 """Columns that go to `provision host` as options of the same name."""
 
 ROLES = ("vehicle", "checkpoint")
@@ -31,7 +33,9 @@ class Member(Struct, frozen=True):
         """As `provision host` takes them."""
         words = [self.host, "--unit", self.unit, "--role", self.role]
         words += ["--code", "-"] if self.code else []
-        return words + [word for name, value in self.options for word in (f"--{name}", value)]
+        return words + [
+            word for name, value in self.options for word in (f"--{name.replace('_', '-')}", value)
+        ]
 
 
 def read_fleet(path: Path) -> list[Member]:
@@ -82,6 +86,9 @@ def _member(path: str, number: int, heading: Sequence[str], row: Sequence[str]) 
         split_port(found["host"], 22)
     except Fault as exc:
         raise _wrong(path, number, "host", found["host"]) from exc
+    for name in SECRET:
+        if found.get(name) == ASKED:
+            raise _wrong(path, number, name, ASKED)
     options = tuple((name, found[name]) for name in OWN if found.get(name))
     return Member(found["host"], found["unit"], found["role"], options, found.get("code") or None)
 

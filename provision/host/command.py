@@ -15,16 +15,19 @@ from provision.host.report import write_report
 from provision.host.run import run_steps
 from provision.host.show import Show
 from provision.host.site import Broker, Site, SiteByCode, SiteFolder
+from provision.network.wanted import Network
 from provision.steps.settings import read_parts
 from wire import topics
 from wire.release import public_key
 from wire.words import Fault, Words
 
 
-def provision_host(args: argparse.Namespace, password: str | None, code: str | None) -> int:
+def provision_host(
+    args: argparse.Namespace, password: str | None, code: str | None, network: Network | None
+) -> int:
     """0 when the unit is on duty, 1 when a step failed. Raises `Fault` for what cannot even be begun."""
-    site = _site(args, code)
-    wish = _wish(args, site)
+    site = site_of(args, code)
+    wish = wish_of(args, site, network)
     bundle = None if args.bundle.is_dir() else Bundle(args.bundle)
     login = _login(args, password)
     check_host_key(login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f))
@@ -40,7 +43,8 @@ def provision_host(args: argparse.Namespace, password: str | None, code: str | N
     return 0 if good else 1
 
 
-def _site(args: argparse.Namespace, code: str | None) -> Site:
+def site_of(args: argparse.Namespace, code: str | None) -> Site:
+    """The gateway, by its folder or by a code. Raises `Fault`."""
     if args.gateway and not (args.ca or code):
         return SiteFolder(args.gateway)
     if args.ca and not args.gateway:
@@ -51,7 +55,8 @@ def _site(args: argparse.Namespace, code: str | None) -> Site:
     )
 
 
-def _wish(args: argparse.Namespace, site: Site) -> Wish:
+def wish_of(args: argparse.Namespace, site: Site, network: Network | None) -> Wish:
+    """The unit as it is wanted. Raises `Fault`."""
     if not topics.is_unit(args.unit):
         raise Fault(f"{args.unit!r} 不是单元名", f"{args.unit!r} is no unit's name")
     try:
@@ -76,6 +81,7 @@ def _wish(args: argparse.Namespace, site: Site) -> Wish:
         keys_only=args.keys_only,
         replace=args.replace,
         release_key=_release_key(args.release_key) if args.release_key else None,
+        network=network,
     )
 
 

@@ -38,6 +38,8 @@ echo "software=$(cat /opt/xunkong/current/bundle 2>/dev/null)"
 echo "version=$(/opt/xunkong/current/bin/xunkong --version 2>/dev/null | cut -d' ' -f2)"
 echo "packages=$(dpkg-query -W -f='${db:Status-Abbrev}${Package};')"
 echo "reboot=$(test -e /run/xunkong-due/reboot && echo yes)"
+echo "network=$(for one in NetworkManager systemd-networkd dhcpcd networking; do
+    systemctl -q is-active $one && printf '%s ' $one; done)"
 echo "readers=$(ls /dev/serial/by-id/ 2>/dev/null | tr '\n' ' ')"
 """
 
@@ -46,7 +48,8 @@ class Facts(Struct, frozen=True):
     """`board`: the builder's book's name; None where the book has none. `behind_s`: its clock, against ours.
 
     `slot`, `software`, `version`: what `/opt/xunkong/current` is, None where nothing is installed or it came
-    from elsewhere than a bundle. `boot_id`: another one after each start.
+    from elsewhere than a bundle. `boot_id`: another one after each start. `network`: the services that run its
+    links, of those that are known.
     """
 
     os: str
@@ -65,6 +68,7 @@ class Facts(Struct, frozen=True):
     packages: tuple[str, ...]
     reboot_due: bool
     readers: tuple[str, ...]
+    network: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -112,6 +116,7 @@ def _facts(found: Mapping[str, str], now_s: float) -> Facts:
         packages=_installed(found["packages"]),
         reboot_due=found["reboot"] == "yes",
         readers=tuple(found["readers"].split()),
+        network=tuple(found["network"].split()),
     )
 
 

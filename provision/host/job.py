@@ -10,6 +10,7 @@ from provision.bundle.bundle import Bundle
 from provision.host.facts import MODEL, Facts
 from provision.host.machine import Machine
 from provision.host.site import Broker, Site
+from provision.network.wanted import Network
 from wire.words import Words
 
 CONFIG = "/etc/xunkong/device.toml"
@@ -26,7 +27,7 @@ class Wish(Struct, frozen=True):
     `model_file`, `boot_folder`: where the machine says what board it is, and where its firmware reads.
     `test_again`: a self-test though nothing changed. `keys_only`: no more log-in by password.
     `replace`: another box that has this name is put out. `release_key`: whose signature makes a release count
-    (PEM); None: as the site has it.
+    (PEM); None: as the site has it. `network`: beside Ethernet; None: nothing.
     """
 
     unit: str
@@ -40,6 +41,7 @@ class Wish(Struct, frozen=True):
     keys_only: bool = False
     replace: bool = False
     release_key: bytes | None = None
+    network: Network | None = None
 
 
 class Job:

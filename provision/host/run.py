@@ -16,6 +16,7 @@ from provision.steps.carry import carry
 from provision.steps.chrony import chrony
 from provision.steps.clock import clock
 from provision.steps.duty import heartbeat, running
+from provision.steps.network import network
 from provision.steps.packages import packages
 from provision.steps.papers import papers
 from provision.steps.restart import restart
@@ -33,6 +34,7 @@ def facts(job: Job) -> Done:
     check_fit(job.facts, job.bundle.manifest.kind)
     known = job.facts
     text = f"{known.model or known.arch}, {known.os}, Python {known.python}, {known.free_mb} MB"
+    text += f", {' '.join(known.network)}" if known.network else ""
     return done(False, text, text)
 
 
@@ -42,6 +44,16 @@ AGAIN = Words(
 STEPS = (
     Step("facts", Words("查看机器", "look at the machine"), facts, AGAIN),
     Step("clock", Words("时钟", "clock"), clock, AGAIN),
+    Step(
+        "network",
+        Words("网络", "network"),
+        network,
+        Words(
+            "检查 Wi-Fi 或接入点的参数；在机器上查看 nmcli connection 与 journalctl -u NetworkManager",
+            "check the Wi-Fi or access point; on the machine look at nmcli connection and "
+            "journalctl -u NetworkManager",
+        ),
+    ),
     Step("carry", Words("上传部署包", "carry the bundle over"), carry, AGAIN),
     Step(
         "packages",

@@ -18,6 +18,7 @@ END = "# xunkong end"
 BACKUP = ".before-xunkong"
 BLUETOOTH = "hciuart.service"
 REBOOT = f"{DUE}/reboot"
+REGULATED = "cfg80211.ieee80211_regdom"
 
 
 def boot(job: Job) -> Done:
@@ -36,6 +37,14 @@ def boot(job: Job) -> Done:
         off = {"service": BLUETOOTH, "running": False, "enabled": False}
         changed |= job.machine.do(systemd.service, **off)
     return done(changed, board, board)
+
+
+def regulated(job: Job, country: str) -> bool:
+    """Has the kernel keep to a country's radio rules, without which Raspberry Pi OS leaves Wi-Fi switched off."""
+    if job.known.board is None:
+        return False
+    word = f"{REGULATED}={country}"
+    return _rewrite(job, f"{job.wish.boot_folder}/cmdline.txt", lambda old: with_word(old, word))
 
 
 def _rewrite(job: Job, path: str, change: Callable[[str], str]) -> bool:
@@ -64,6 +73,15 @@ def with_fragment(old: str, fragment: str) -> str:
         return f"{old}{'' if old.endswith(chr(10)) or not old else chr(10)}{block}"
     _, end, after = rest.partition(END)
     return before + block + (after.removeprefix("\n") if end else "")
+
+
+def with_word(old: str, word: str) -> str:
+    """The kernel's one line with `word`, a `name=value`, once, in the place of other values of that name."""
+    words = old.split()
+    name = word.partition("=")[0]
+    if [one for one in words if one.startswith(f"{name}=")] == [word]:
+        return old
+    return " ".join((*(one for one in words if not one.startswith(f"{name}=")), word)) + "\n"
 
 
 def without_words(old: str, unwanted: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from provision.host.facts import Facts
 from provision.host.job import Done, Job, done
 from provision.host.machine import quoted
+from provision.steps.network import network_packages
 from provision.steps.versions import software_is_due
 from wire.words import Fault
 
@@ -16,7 +17,8 @@ def unpacked(job: Job) -> str:
 
 def lacking(job: Job, facts: Facts) -> list[str]:
     """The Debian packages that the machine lacks."""
-    return [name for name in job.bundle.manifest.packages if name not in facts.packages]
+    wanted = (*job.bundle.manifest.packages, *network_packages(job.wish.network))
+    return [name for name in wanted if name not in facts.packages]
 
 
 def carry(job: Job) -> Done:

@@ -45,7 +45,7 @@ def device_toml(wish: Wish, facts: Facts) -> str:
         "journal": {"path": own("journal.db")},
         "identity": {"folder": IDENTITY},
     }
-    parts = {**_by_book(wish, facts), **wish.parts}
+    parts = {**_by_book(wish, facts), **_by_network(wish), **wish.parts}
     parts = {name: section for name, section in parts.items() if section}
     if "gps" in parts:
         parts["clock"] = {"chrony_socket": CHRONY_SOCKET, **parts.get("clock", {})}
@@ -102,6 +102,11 @@ def _by_book(wish: Wish, facts: Facts) -> dict[str, Any]:
     if wish.role == "vehicle":
         parts["power"] = {"hold_s": 10}
     return parts
+
+
+def _by_network(wish: Wish) -> dict[str, Any]:
+    """A modem that carries the unit's link is watched by the unit."""
+    return {"modem": {"command": "mmcli"}} if wish.network and wish.network.modem else {}
 
 
 def _port(part: str, port: str, there: Sequence[str]) -> str:

@@ -153,6 +153,7 @@ def facts(**other):
         "packages": ("adduser",),
         "reboot_due": False,
         "readers": (),
+        "network": ("NetworkManager",),
     }
     return Facts(**known | other)
 

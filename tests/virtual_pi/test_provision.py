@@ -82,9 +82,14 @@ def test_a_dry_run_changes_nothing_and_says_what_it_would(home: Depot, pi: Pi) -
 
 
 def test_from_bare_sshd_to_duty(home: Depot, pi: Pi) -> None:
-    code, report = home.provision(pi, "cp-1", "--keys-only")
+    (home.folder / "wifi").write_text("hunter2hunter2\n", "utf-8")
+    wifi = ("--wifi", "Station 5", "--wifi-password", home.folder / "wifi")
+    code, report = home.provision(pi, "cp-1", "--keys-only", *wifi)
     assert (code, report["done"]) == (0, True), report["steps"][-1]
-    assert {"restart", "ssh"} <= {*report["changed"]}
+    assert {"network", "restart", "ssh"} <= {*report["changed"]}
+    assert "hunter2" not in json.dumps(report)
+    assert "xunkong-wifi:802-11-wireless" in pi.run("nmcli -t -f NAME,TYPE connection")
+    assert "eth0:unmanaged" in pi.run("nmcli -t -f DEVICE,STATE device")
     assert "passwordauthentication no" in pi.run("sshd -T")
     row = home.row("cp-1")
     assert row is not None and row.online and row.role == "checkpoint"
@@ -94,7 +99,7 @@ def test_from_bare_sshd_to_duty(home: Depot, pi: Pi) -> None:
     assert pi.run("cat /boot/firmware/config.txt.before-xunkong") == CONFIG_TXT
     assert pi.run("cat /boot/firmware/cmdline.txt") == CMDLINE.replace(
         "console=serial0,115200 ", ""
-    )
+    ).replace("\n", " cfg80211.ieee80211_regdom=CN\n")
     assert pi.run("stat -c '%a %U' /var/lib/xunkong/device/identity/unit.pem").split() == [
         "600",
         "xunkong-device",

@@ -6,10 +6,12 @@ import pytest
 
 from device.config import load
 from device.journal.journal import Journal
+from device.selftest import machine
 from device.selftest.person import Person
 from device.selftest.run import selftest
 from hardware.gps.synthetic import drive
 from hardware.gps.twin import GpsTwin
+from hardware.modem.meaning import ModemReading
 from hardware.panel.twin import fingers
 from hardware.pn532.twin import Pn532Twin
 from sim.broker import Broker, find_mosquitto, free_port
@@ -162,6 +164,14 @@ class TestUnattended:
         assert (code, found["modem"]["verdict"]) == (1, "fault")
         assert found["modem"]["what"].startswith(said)
         assert "SIM" in found["modem"]["remedy"]
+
+    def test_a_modem_gets_its_time_after_the_machines_start(self, unit, run, broker, monkeypatch):
+        words = ["no modem", "not connected (searching)", "ok", "never asked"]
+        monkeypatch.setattr(machine.Mmcli, "read", lambda self: ModemReading(words.pop(0)))
+        monkeypatch.setattr(machine.system, "up_ms", lambda: 1_000)
+        monkeypatch.setattr(machine, "LOOK_S", 0.0)
+        code, found = run(unit(broker.port, "[modem]\n"))
+        assert (code, found["modem"]["verdict"], words) == (0, "ok", ["never asked"])
 
     def test_nothing_is_left_behind(self, unit, run, broker, tmp_path):
         path = unit(broker.port, "")

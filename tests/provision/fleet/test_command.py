@@ -90,3 +90,14 @@ def test_how_many_at_a_time_has_limits(call):
     code, said, told = call("host,unit,role\nh1,u1,vehicle\n", "--parallel", "0")
     assert (code, told) == (2, [])
     assert "--parallel 0: give 1 to 50" in said
+
+
+def test_one_network_for_all_comes_from_files(call, tmp_path):
+    known(tmp_path, "h1")
+    text = "host,unit,role\nh1,u1,vehicle\n"
+    code, said, told = call(text, "--wifi", "Station 5")
+    assert (code, told, "--wifi-password: give a file" in said) == (2, [], True)
+    code, _, told = call(text, "--wifi", "Station 5", "--wifi-password", "w.txt")
+    assert (code, told[0][1]) == (0, "")
+    words = told[0][0]
+    assert words[words.index("--wifi-password") + 1] == "w.txt"

@@ -59,3 +59,13 @@ def test_what_is_wrong_is_named(read, text, said):
 
 def test_a_list_that_is_not_there(tmp_path):
     assert "cannot read" in faulty(read_fleet, tmp_path / "none.csv")
+
+
+def test_a_network_of_its_own_for_each(read):
+    (found,) = read("host,unit,role,wifi,wifi_password,apn,pin\nh,u,vehicle,Station 5,w.txt,,\n")
+    assert found.words()[-4:] == ["--wifi", "Station 5", "--wifi-password", "w.txt"]
+
+
+def test_nobody_is_asked_for_a_secret_of_a_line(read):
+    text = "host,unit,role,apn,pin\nh,u,vehicle,cmnet,-\n"
+    assert "line 2: pin '-' is wrong" in faulty(read, text)

@@ -23,6 +23,7 @@ version=0.1.0
 packages=ii adduser;rc old;ii chrony;
 reboot=yes
 readers=usb-1a86-if00 usb-FTDI
+network=NetworkManager networking
 """
 
 
@@ -39,6 +40,7 @@ def test_what_a_pi_says():
         packages=("adduser", "chrony"),
         reboot_due=True,
         readers=("usb-1a86-if00", "usb-FTDI"),
+        network=("NetworkManager", "networking"),
     )
     assert found.kind == KIND
 
