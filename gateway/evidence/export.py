@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from sqlalchemy import Connection
 
 from gateway.daily_root import Reached, heads_at
-from gateway.evidence import holes
+from gateway.evidence import by_hand, holes
 from gateway.evidence.choice import Chosen, choose
 from gateway.evidence.days import Day, all_days
 from gateway.evidence.parts import PartWriter
@@ -46,7 +46,7 @@ from wire.evidence.bundle import (
     line_of,
 )
 from wire.evidence.merkle import head_text, leaf, path
-from wire.evidence.spans import is_in
+from wire.evidence.spans import by_log, is_in
 from wire.evidence.walk import Kept
 from wire.records import Photo
 from wire.topics import GATEWAY
@@ -123,6 +123,7 @@ class _Packer:
                 self._write_runs(key, first, last, spans)
         for key in chosen:
             self._write_words(key)
+        self._write_word_of_hand(chosen)
         unasked = [
             one for key in chosen for one in holes.unasked(self._connection, key, self._runs)
         ]
@@ -224,6 +225,13 @@ class _Packer:
                 if not self._is_in_a_run(place, seq):
                     self._write_runs(place, seq, self._signed_end(place, seq), ())
                     is_new = True
+
+    def _write_word_of_hand(self, chosen: Chosen) -> None:
+        """The gateway's own records that some of these did not come from their unit itself."""
+        there = {key: spans for key, spans in by_log(self._runs).items() if key in chosen}
+        for place, seq in by_hand.words_on(self._connection, there):
+            if not self._is_in_a_run(place, seq):
+                self._write_runs(place, seq, self._signed_end(place, seq), ())
 
     def _rows(self, key: Key, first: int, last: int) -> Iterator[Any]:
         for row in records_of(self._connection, key, first - 1):

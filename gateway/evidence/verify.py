@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from msgspec import Struct, structs
 from sqlalchemy import Connection
 
+from gateway.evidence.by_hand import carried
 from gateway.evidence.days import Day, DayCheck, all_days, check_days
 from gateway.evidence.gaps import explained
 from gateway.evidence.photos import PhotoCheck
@@ -102,7 +103,7 @@ class Verification:
         self._keyring = Keyring(self._authority, lambda kid: held_certificates(connection, kid))
         self._photos = PhotoCheck(self._store, connection, self._folder)
         days = all_days(connection)
-        self._removals = removals(connection)
+        self._removals, self._carried = removals(connection), carried(connection)
         logs_seen = taken = proven = 0
         for key in self._keys(connection):
             for one in self._log(connection, key, days):
@@ -163,6 +164,7 @@ class Verification:
         yield from check.end(_reached(walk))
         for some in _head(connection, key, walk):
             yield from explained(connection, key, some, removed)
+        yield from (one.found(key) for one in self._carried.get(key, []) if one.last > after)
         yield LogResult(*key, walk.records, walk.proven, walk.next - 1)
 
     def _begin(self, connection: Connection, key: Key) -> tuple[LogWalk, int, bool] | None:

@@ -24,6 +24,7 @@ from wire.evidence.bundle import (
     Span,
     kept_of,
 )
+from wire.evidence.by_hand import ByHand
 from wire.evidence.findings import Finding, What, joined
 from wire.evidence.holes import Holes
 from wire.evidence.keyring import Held, Keyring
@@ -75,7 +76,7 @@ class BundleCheck:
         self._roots: dict[Place, Root] = {}
         self._announced: dict[str, bool] = {}
         self._asked: dict[LogKey, Spans] = {}
-        self._holes = Holes()
+        self._holes, self._by_hand = Holes(), ByHand()
 
     def run(self) -> Iterator[Finding]:
         """What is found; afterwards `total` is told. Whatever the file is, nothing is raised."""
@@ -107,6 +108,7 @@ class BundleCheck:
             yield from self._run_of(parts, run, walk, wanted)
             counts[0], counts[1] = counts[0] + walk.records, counts[1] + walk.proven
         yield from self._holes.found(manifest)
+        yield from self._by_hand.found(self._asked)
         proven = yield from self._pictures(manifest)
         yield from self._days(manifest)
         self.total = BundleTotal(
@@ -146,6 +148,7 @@ class BundleCheck:
     def _note(self, run: Run, seq: int, raw: bytes, is_asked: bool) -> None:
         record = decode_record(raw)
         self._holes.note(run, record)
+        self._by_hand.note(run, record)
         if isinstance(record, Root) and run.unit == GATEWAY:
             self._roots[run.where, seq] = record
         if isinstance(record, Photo) and record.lost is None and run.unit != GATEWAY:

@@ -26,6 +26,7 @@ What = Literal[
     "fork",
     "waiting",
     "outside",
+    "carried",
 ]
 WORDS: dict[What, Words] = {
     "changed": Words(
@@ -48,8 +49,12 @@ WORDS: dict[What, Words] = {
     "fork": Words("分叉：同一日志有不同内容", "a fork: the same log with other records"),
     "waiting": Words("尚在等待", "waits"),
     "outside": Words("不在包内", "not in the bundle"),
+    "carried": Words(
+        "由人从存储卡带来，导出时才签名",
+        "carried here by hand from the unit's card, and signed then",
+    ),
 }
-NOTES: frozenset[What] = frozenset(("declared", "removed", "fork", "waiting", "outside"))
+NOTES: frozenset[What] = frozenset(("declared", "removed", "fork", "waiting", "outside", "carried"))
 """What is told, and leaves nothing unproven."""
 
 
