@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -119,6 +120,34 @@ def test_a_tap_at_its_reader_is_at_the_gateway(home: Depot, pi: Pi) -> None:
         home.reader.remove()
     record = home.gateway_says("records", "--kind", "checkin")[0]["record"]
     assert (record["person"], record["place"]) == ("p-1", "east-gate")
+
+
+def status(pi: Pi) -> dict[str, Any]:
+    """What a technician who logs in as pi sees."""
+    said = pi.run("sudo -n xunkong device status --json || true", user="pi")
+    told: dict[str, Any] = json.loads(said)
+    return told
+
+
+def test_at_the_box_one_screen_tells_whether_the_service_runs_or_not(home: Depot, pi: Pi) -> None:
+    told = status(pi)
+    assert (told["unit"], told["service"]["active"], told["troubles"]) == ("cp-1", "active", [])
+    assert {part["name"]: part["word"] for part in told["parts"]} == {"nfc": "ok"}
+    assert told["present"]["way"]["gateway"] and told["papers"]["unit"] == "cp-1"
+    newest = "check-in of p-1 at east-gate by nfc: accepted"
+    assert newest in [row["words"][1] for row in told["records"]]
+    pi.run("systemctl stop xunkong-device")
+    told = status(pi)
+    assert [one["about"] for one in told["troubles"]] == ["service"]
+    assert newest in [row["words"][1] for row in told["records"]]
+    export = "sudo -n xunkong device journal export --root / cp-1.zip --json"
+    assert json.loads(pi.run(export, user="pi"))["whole"]
+    others = "find /var/lib/xunkong/device /run/xunkong-device ! -user xunkong-device"
+    assert pi.run(others) == ""
+    file = pi.tree / "home/pi/cp-1.zip"
+    (taken,) = home.gateway_says("journal", "import", str(file))
+    assert taken["whole"], taken
+    pi.run("systemctl start xunkong-device")
 
 
 def test_a_second_run_changes_nothing(home: Depot, pi: Pi) -> None:
