@@ -15,6 +15,7 @@ from device import bulletin, system
 from device.clock_report import ClockReport, of_this_machine
 from device.config import DeviceConfig, load
 from device.core.health import NOTE, Note
+from device.core.moment import Now
 from device.core.present import Present
 from device.journal.aside import reading
 from device.journal.errors import RottenRow
@@ -26,7 +27,16 @@ from device.papers import Papers
 from device.photos.folder import unsent
 from device.places import Places, by_config, usual
 from device.status.plain import is_silent, plain
-from device.status.status import PapersSaid, PartSaid, Queue, Row, Software, Status, Trouble
+from device.status.status import (
+    ClockSaid,
+    PapersSaid,
+    PartSaid,
+    Queue,
+    Row,
+    Software,
+    Status,
+    Trouble,
+)
 from device.status.systemd import DEVICE, SAFE_MODE, ServiceSaid, ask
 from device.update.command import KEEP, KEY, ROOT
 from device.update.guard import SLOTS, Place
@@ -79,7 +89,7 @@ class Look:
             present=present,
             silent_s=silent_s,
             parts=tuple(_parts(self._path.parent, config, live)),
-            clock=journal.clock,
+            clock=_clock(now, live, journal.clock),
             queue=journal.queue,
             papers=papers,
             configuration=journal.configuration,
@@ -200,6 +210,20 @@ def _silence_s(present: Present | None, up_ms: int) -> float | None:
     if present is None or 0 <= up_ms - present.up_ms <= STALE_MS:
         return None
     return abs(up_ms - present.up_ms) / 1000
+
+
+def _clock(now: Now, live: Present | None, report: ClockReport | None) -> ClockSaid:
+    """The unit's own word where it runs, else what its journal knows of this boot."""
+    steered, behind_ms = system.is_steered()[0], report.behind_ms if report else 0
+    if live:
+        at_ms = live.state.at_ms
+        now_ms = None if at_ms is None else at_ms + now.up_ms - live.up_ms
+        err_ms = live.clock_err_ms
+        return ClockSaid(live.state.clock, now_ms, err_ms, now.wall_ms, steered, behind_ms)
+    if report:
+        known = (report.source, report.at_ms, report.err_ms)
+        return ClockSaid(*known, report.system_ms, steered, behind_ms)
+    return ClockSaid("none", None, None, now.wall_ms, steered, behind_ms)
 
 
 def _papers(places: Places) -> PapersSaid:

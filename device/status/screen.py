@@ -76,7 +76,7 @@ def _lines(status: Status) -> Iterator[Line]:
 _ABOUT = {
     "service": ("服务", "service"),
     "configuration": ("配置", "config"),
-    "certificate": ("证书", "key"),
+    "certificate": ("证书", "cert"),
     "journal": ("日志", "journal"),
     "photos": ("照片", "photos"),
 }
@@ -116,30 +116,28 @@ def _word(part: PartSaid) -> str:
 
 
 def _clock(status: Status) -> Iterator[Line]:
-    report = status.clock
-    if report is None:
-        return
-    system = Words("NTP", "steered") if report.steered else Words("未同步", "not synchronised")
-    if report.at_ms is None:
+    said, about = status.clock, Words("时钟", "clock")
+    system = Words("NTP", "steered") if said.steered else Words("未同步", "not synchronised")
+    if said.at_ms is None:
         text = Words(
             f"未知：本次启动还没有可信来源；系统时间{system.zh}",
             f"NOT KNOWN, no source in this boot yet; system clock {system.en}",
         )
-        yield Line(Words("时钟", "clock"), text, False)
+        yield Line(about, text, False)
         return
-    at = _moment(status, report.at_ms, "%H:%M:%S")
-    err = "?" if report.err_ms is None else f"{report.err_ms / 1000:.1f}"
-    off_s = (report.system_ms - report.at_ms) / 1000
-    trusted = report.source in TRUSTED
+    at = _moment(status, said.at_ms, "%H:%M:%S")
+    err = "?" if said.err_ms is None else f"{said.err_ms / 1000:.1f}"
+    off_s = (said.system_ms - said.at_ms) / 1000
+    trusted = said.source in TRUSTED
     yield Line(
-        Words("时钟", "clock"),
+        about,
         Words(
-            f"{at}，来源 {report.source}{'' if trusted else '（不可信）'}，误差 {err} 秒；"
+            f"{at}，来源 {said.source}{'' if trusted else '（不可信）'}，误差 {err} 秒；"
             f"系统时间偏差 {off_s:+.1f} 秒，{system.zh}",
-            f"{at} by {report.source}{'' if trusted else ' (not trusted)'} within {err} s; "
+            f"{at} by {said.source}{'' if trusted else ' (not trusted)'} within {err} s; "
             f"system clock {off_s:+.1f} s, {system.en}",
         ),
-        trusted and not report.behind_ms,
+        said.well,
     )
 
 
@@ -156,9 +154,9 @@ def _queue(status: Status) -> Iterator[Line]:
 
 
 def _link(status: Status) -> Iterator[Line]:
-    if status.present is None or status.silent_s:
+    if status.live is None:
         return
-    way, since = status.present.way, ""
+    way, since = status.live.way, ""
     if way.since_ms is not None:
         since = _span((status.up_ms - way.since_ms) // 1000)
     heard = "-" if way.heard_ms is None else _span((status.up_ms - way.heard_ms) // 1000)
@@ -176,7 +174,7 @@ def _link(status: Status) -> Iterator[Line]:
             f"已连接 {way.broker} {since}，但网关没有应答",
             f"{way.broker}, but NO GATEWAY there",
         )
-    yield Line(Words("链路", "link"), Words(zh, en), way.gateway)
+    yield Line(Words("链路", "link"), Words(zh, en), status.linked)
 
 
 def _modem(status: Status) -> Iterator[Line]:
@@ -193,14 +191,13 @@ def _papers(status: Status) -> Iterator[Line]:
     if papers is None:
         return
     to, renews = (_moment(status, ms, "%Y-%m-%d") for ms in (papers.to_ms, papers.renews_ms))
-    over = status.at_ms > papers.to_ms
     yield Line(
-        Words("证书", "key"),
+        Words("证书", "cert"),
         Words(
             f"{papers.unit} {papers.kid}，{to} 到期，{renews} 起自动更新",
             f"{papers.unit} {papers.kid} until {to}, renewed by itself from {renews}",
         ),
-        not over,
+        not status.over,
     )
 
 

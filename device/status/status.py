@@ -2,12 +2,13 @@
 
 from msgspec import Struct
 
-from device.clock_report import ClockReport
+from device.core.clock import TRUSTED
 from device.core.present import Present
 from device.status.systemd import ServiceSaid
 from hardware.board.readings import BoardReading
 from hardware.modem.meaning import ModemReading
 from wire.live import ModemHealth
+from wire.records import ClockSource
 from wire.words import Words
 
 
@@ -27,6 +28,25 @@ class PartSaid(Struct, frozen=True):
     def well(self) -> bool:
         """Whether nothing is wrong with it, as far as that is known."""
         return self.word in (None, "ok") and self.there is not False
+
+
+class ClockSaid(Struct, frozen=True):
+    """The time by `source`, None where the unit does not know it, and within what; `system_ms`: the system's own.
+
+    `steered`: by NTP. `behind_ms`: how far the system's time is before the newest that was ever kept: TLS may fail.
+    """
+
+    source: ClockSource
+    at_ms: int | None
+    err_ms: int | None
+    system_ms: int
+    steered: bool
+    behind_ms: int
+
+    @property
+    def well(self) -> bool:
+        """Whether records bear a time that can be trusted, and TLS works."""
+        return self.at_ms is not None and self.source in TRUSTED and not self.behind_ms
 
 
 class Queue(Struct, frozen=True):
@@ -86,7 +106,7 @@ class Status(Struct, frozen=True):
     present: Present | None
     silent_s: float | None
     parts: tuple[PartSaid, ...]
-    clock: ClockReport | None
+    clock: ClockSaid
     queue: Queue | None
     papers: PapersSaid | None
     configuration: int | None
@@ -98,6 +118,24 @@ class Status(Struct, frozen=True):
     troubles: tuple[Trouble, ...]
 
     @property
+    def live(self) -> Present | None:
+        """How the unit is now; None where it says nothing any more."""
+        return None if self.silent_s else self.present
+
+    @property
+    def linked(self) -> bool:
+        """Whether the gateway is reached, where the unit runs."""
+        return self.live is None or (self.live.way.broker is not None and self.live.way.gateway)
+
+    @property
+    def over(self) -> bool:
+        """Whether the certificate's time is over."""
+        return self.papers is not None and self.at_ms > self.papers.to_ms
+
+    @property
     def well(self) -> bool:
         """Whether the unit is on duty, and nothing is wrong."""
-        return not self.troubles and not self.alarms and all(part.well for part in self.parts)
+        modem = self.modem is None or self.modem.word == "ok"
+        parts = all(part.well for part in self.parts)
+        machine = self.clock.well and self.linked and modem and not self.over
+        return machine and parts and not self.troubles and not self.alarms

@@ -52,7 +52,8 @@ def test_a_unit_on_duty(look, says, services):
     assert status.papers.unit == "cp-1"
     assert status.at_ms < status.papers.renews_ms < status.papers.to_ms
     assert status.software.version == "0.4.0"
-    assert status.clock is not None
+    assert (status.clock.source, status.clock.err_ms) == ("gnss", 30)
+    assert AT_MS <= status.clock.at_ms <= AT_MS + 60_000
 
 
 def test_the_newest_records_in_plain_words_without_what_the_box_must_not_show(look, says):
@@ -75,6 +76,7 @@ def test_a_dead_unit_s_journal_still_tells(look):
     status = look()
     assert "is it running?" in troubles(status)["service"]
     assert (status.queue.event, len(status.records)) == (3, 3)
+    assert (status.clock.source, status.clock.at_ms) == ("none", None)
     assert [part.word for part in status.parts] == [None]
 
 

@@ -3,10 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from device.clock_report import ClockReport
 from device.core.present import Present, Way
 from device.status.screen import lines
 from device.status.status import (
+    ClockSaid,
     PapersSaid,
     PartSaid,
     Queue,
@@ -37,10 +37,7 @@ WELL = Status(
     ),
     silent_s=None,
     parts=tuple(PartSaid(name, "ok", 2) for name in ("nfc", "gps", "panel", "camera")),
-    clock=ClockReport(
-        *("gnss", AT_MS, 300, AT_MS, AT_MS, "gnss"),
-        *(True, AT_MS + 40, True, 12, 0),
-    ),
+    clock=ClockSaid("gnss", AT_MS, 300, AT_MS + 40, True, 0),
     queue=Queue(1, 3, 2, AT_MS - 125_000),
     papers=PapersSaid("cp-01", "4f2a", AT_MS + 10**10, AT_MS + 10**9),
     configuration=14,
@@ -83,6 +80,7 @@ def test_what_it_tells():
 
 def wrong(**changes):
     status = replace(WELL, **changes)
+    assert WELL.well and not status.well
     return status, [line for line in lines(status, "en") if line.startswith("!")]
 
 
@@ -95,7 +93,8 @@ def wrong(**changes):
         ({"parts": (PartSaid("nfc", None, None, "/dev/x", False),)}, "no /dev/x, check its wires"),
         ({"clock": replace(WELL.clock, at_ms=None)}, "NOT KNOWN, no source in this boot yet"),
         ({"clock": replace(WELL.clock, source="rtc")}, "by rtc (not trusted)"),
-        ({"at_ms": AT_MS + 10**11}, "!key"),
+        ({"clock": replace(WELL.clock, behind_ms=1)}, "!clock"),
+        ({"at_ms": AT_MS + 10**11}, "!cert"),
         ({"modem": ModemHealth("SIM missing")}, "!modem     SIM missing"),
     ],
 )
