@@ -144,7 +144,8 @@ class HealthSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpdateSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """Updates of the software. `keep`: where the slots' state and the updater's `inbox` are.
+    """Updates of the software. `keep`: where the slots' state and the updater's `inbox` are; `patches`: where the
+    operating system's patches are told of.
 
     `link_pct`: what a release may take of the link, in percent, while no record waits. `quiet_s`: without a tap,
     a button or an order, before the software is changed. `trial_s`: within which a new software must reach the
@@ -152,6 +153,7 @@ class UpdateSection(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     keep: PathText = "/var/lib/xunkong/update"
+    patches: PathText = "/var/lib/xunkong/patches"
     link_pct: Annotated[int, Meta(ge=1, le=100)] = 25
     quiet_s: Annotated[int, Meta(ge=1, le=86_400)] = 60
     trial_s: Annotated[int, Meta(ge=10, le=86_400)] = 600

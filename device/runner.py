@@ -321,8 +321,7 @@ class _Run:
                 self._happened(heard)
 
     def _look_at_slots(self) -> None:
-        said = self._updates.news() if self._updates else None
-        if said:
+        for said in self._updates.news() if self._updates else ():
             self._happened(said)
 
     def _start_anew(self) -> None:

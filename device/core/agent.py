@@ -7,6 +7,7 @@ what is due with time is asked for after every event, so a tick is merely one th
 from itertools import count
 
 from device.core import events as ev
+from device.core.calm import Calm
 from device.core.clock import ClockKeeper
 from device.core.desk import Desk, Handler
 from device.core.downlink import Downlink
@@ -86,6 +87,8 @@ class Agent:
         fetch = Fetch(
             identity.unit, picture, delivery, economy, token, slots.share if slots else 1.0
         )
+        errands = Errands(identity.boot, scribe, picture, urgent, drive, delivery)
+        calm = Calm(slots, picture, urgent, delivery)
         self._health = health = Health(means.budgets, clock, scribe, picture, economy)
         duties = Duties(identity.boot, scribe, roster)
         taps = Taps(
@@ -119,12 +122,12 @@ class Agent:
                 },
             ),
             Power(means.ignition, scribe, picture, drive, delivery),
-            Errands(identity.boot, scribe, picture, urgent, drive, delivery),
+            errands,
             downlink,
             uplink,
             Renewal(identity.unit, means, timekeeper, picture, delivery, token),
             fetch,
-            Update(identity, slots, scribe, picture, urgent, delivery, fetch),
+            Update(identity, slots, scribe, picture, urgent, calm, fetch, errands.start_anew),
             Photos(means.camera, scribe, clock, picture, urgent, upload),
             upload,
         )

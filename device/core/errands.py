@@ -81,10 +81,14 @@ class Errands(Desk):
             self._locate, self._answered = errand, False
             self._picture.sought = True
         elif order.what == "reboot":
-            self._reboot = errand
-            closed = self._drive.close(now.up_ms)
-            return [Signal("powering_off"), *closed, self._note(errand), Sync()]
+            return [self._note(errand), *self.start_anew(now)]
         return []
+
+    def start_anew(self, now: Now) -> list[Effect]:
+        """The machine's start, which need not have been ordered."""
+        self._reboot = _Errand("", now.up_ms, self._boot)
+        closed = self._drive.close(now.up_ms)
+        return [Signal("powering_off"), *closed, Sync()]
 
     def _look(self, now: Now) -> list[Effect]:
         errand = self._locate

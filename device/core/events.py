@@ -282,6 +282,20 @@ class ReleaseHeld(Struct, frozen=True):
     why: str | None = None
 
 
+class PatchesSaid(Struct, frozen=True):
+    """How the operating system's patches stand: the `version` that is in, `0.0` before the first.
+
+    `due`: the machine has yet to start anew with them. `outcome` of the last wish under `order`: `installed`,
+    `refused`, `failed`; empty: none yet.
+    """
+
+    version: str
+    due: bool = False
+    order: str = ""
+    outcome: str = ""
+    why: str | None = None
+
+
 class SlotsSaid(Struct, frozen=True):
     """How the two slots of software stand: `trial` None: none; `idle`: whether the other one is whole.
 
@@ -337,5 +351,6 @@ Event = (
     | PhotoGone
     | ReleaseHeld
     | SlotsSaid
+    | PatchesSaid
     | Tick
 )

@@ -37,6 +37,7 @@ class Picture:
         self._economy = economy
         self.conn = 0
         self.machine: str | None = None
+        self.patches: str | None = None
         self.config: int | None = None
         self.order: str | None = None
         self.sought = False
@@ -169,6 +170,7 @@ class Picture:
             config=self.config,
             version=self._version,
             machine=self.machine,
+            patches=self.patches,
             health=self._whole_health(up_ms),
         )
 

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 MAX_WISH_BYTES = 16 * 1024
 VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){1,3}")
@@ -75,11 +75,18 @@ def read(place: Place) -> State:
     """The state; a new one where there is none, or none that can be read."""
     try:
         table = json.loads((place.keep / "state.json").read_text("utf-8"))
-        job, said = table.get("job"), table.get("said")
-        made = State(table["version"], job and Job(**job), said and Said(**said))
+        job, said = _made(Job, table.get("job")), _made(Said, table.get("said"))
+        made = State(table["version"], job, said)
         return made if VERSION.fullmatch(made.version) else State()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return State()
+
+
+def _made(kind: Any, fields: Any) -> Any:
+    """A `kind` of those fields that it knows, as a later version may write more; None of None."""
+    if fields is None:
+        return None
+    return kind(**{name: fields[name] for name in kind.__dataclass_fields__ if name in fields})
 
 
 def write(place: Place, state: State) -> None:

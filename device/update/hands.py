@@ -2,27 +2,36 @@
 
 import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from device.config import UpdateSection
 from device.core.effects import KeepPiece
-from device.core.events import ReleaseHeld, SlotsSaid
+from device.core.events import PatchesSaid, ReleaseHeld, SlotsSaid
 from device.core.station import Slots
 from device.core.wish import Wish
-from device.update.guard import SLOTS, Place, State
+from device.patching import place as patching
+from device.update.guard import SLOTS, Place
 from device.update.inbox import Inbox
 from device.update.install import machine
 
+PATCHES_RUN = Path("/run/xunkong-patches")
 log = logging.getLogger("xunkong.device")
 
 
 class UpdateHands:
     """Of the software that runs from a slot. Only the unit's main thread may touch it."""
 
-    def __init__(self, root: Path, keep: Path, slots: Slots) -> None:
+    def __init__(
+        self, root: Path, keep: Path, slots: Slots, patches: Path, run: Path = PATCHES_RUN
+    ) -> None:
+        """`patches`: the patcher's folder, not there where the unit takes none; `run`: what it leaves until the
+        machine's next start."""
         self.slots = slots
         self._place, self._inbox = Place(root, keep), Inbox(keep / "inbox")
-        self._seen: State | None = None
+        self._patches = patching.Place(self._inbox.path, patches, Path(), run)
+        self._seen: SlotsSaid | None = None
+        self._seen_patches: PatchesSaid | None = None
 
     @classmethod
     def of_this(
@@ -41,7 +50,7 @@ class UpdateHands:
             quiet_ms=section.quiet_s * 1000,
             trial_ms=section.trial_s * 1000,
         )
-        return cls(prefix.parent.parent, Path(section.keep), slots)
+        return cls(prefix.parent.parent, Path(section.keep), slots, Path(section.patches))
 
     def held(self, digest: str) -> ReleaseHeld:
         """How much of a release is here."""
@@ -65,14 +74,29 @@ class UpdateHands:
 
     def forget(self) -> None:
         """Nobody was told anything yet."""
-        self._seen = None
+        self._seen = self._seen_patches = None
 
-    def news(self) -> SlotsSaid | None:
-        """How the slots stand; None where that was told already."""
-        state = self._place.read()
-        if state == self._seen:
+    def news(self) -> Iterator[SlotsSaid | PatchesSaid]:
+        """How the slots stand, and the patches; what was told already is not told again."""
+        slots, patches = self._slots_say(), self._patches_say()
+        if slots != self._seen:
+            self._seen = slots
+            yield slots
+        if patches and patches != self._seen_patches:
+            self._seen_patches = patches
+            yield patches
+
+    def _patches_say(self) -> PatchesSaid | None:
+        if not self._patches.keep.is_dir():
             return None
-        self._seen = state
+        state, due = patching.read(self._patches), self._patches.due.exists()
+        said = state.said
+        if said is None:
+            return PatchesSaid(state.version, due)
+        return PatchesSaid(state.version, due, said.order, said.outcome, said.why)
+
+    def _slots_say(self) -> SlotsSaid:
+        state = self._place.read()
         said, trial = state.said, state.trial
         return SlotsSaid(
             state.good,

@@ -1,7 +1,8 @@
 """Where the unit leaves its wish for the updater, which is another process with other rights; one at a time.
 
 The unit, which hears the network, can write neither slot; the updater, which can, hears nothing but this. In the
-folder `inbox` lie the release as far as it was fetched (`<sha256>.release`), and `wish.json`.
+folder `inbox` lie the release as far as it was fetched (`<sha256>.release`), and `wish.json`; `patch.json` is the
+patcher's, which runs as root (`device.patching`).
 """
 
 import errno
@@ -15,7 +16,7 @@ import msgspec
 from device.core.wish import Wish
 from wire.words import Fault
 
-WISH = "wish.json"
+WISH, PATCH = "wish.json", "patch.json"
 MAX_WISH_BYTES = 16 * 1024
 
 
@@ -58,13 +59,13 @@ class Inbox:
                 other.unlink(missing_ok=True)
 
     def ask(self, wish: Wish) -> None:
-        """Leaves a wish, in place of the one that was there. Raises OSError."""
+        """Leaves a wish, in place of the one that was there, for whom it is meant. Raises OSError."""
         new = self.path / ".wish.new"
         with new.open("wb") as file:
             file.write(msgspec.json.encode(wish))
             file.flush()
             os.fsync(file.fileno())
-        new.replace(self.path / WISH)
+        new.replace(self.path / (PATCH if wish.do == "patch" else WISH))
 
     def opened(self, digest: str) -> BufferedReader:
         """The release, for the updater to read. Raises `Fault`."""

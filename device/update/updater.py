@@ -50,7 +50,7 @@ class Updater:
         wishes again in a while, and systemd does not start this over and over."""
         wish = self._inbox.taken()
         try:
-            if wish is not None:
+            if wish is not None and wish.do in self._table:
                 self._place.write(self._seen_to(self._place.read(), wish))
         except OSError:
             self._inbox.done()

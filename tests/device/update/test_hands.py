@@ -6,13 +6,15 @@ import pytest
 
 from device.config import UpdateSection
 from device.core.effects import KeepPiece
-from device.core.events import ReleaseHeld, SlotsSaid
+from device.core.events import PatchesSaid, ReleaseHeld, SlotsSaid
 from device.core.station import Slots
 from device.core.wish import Wish
+from device.patching import place as patching
 from device.update import guard
 from device.update.guard import Content, Place, State
 from device.update.hands import UpdateHands
 from device.update.inbox import WISH, Inbox
+from wire.release import Named
 
 CALM = State("a", {"a": Content("0.1.0"), "b": None})
 
@@ -28,7 +30,8 @@ def place(tmp_path):
 
 @pytest.fixture
 def hands(place):
-    return UpdateHands(place.root, place.keep, Slots("a", "aarch64-bookworm"))
+    folders = (place.keep / "patches", place.keep / "run")
+    return UpdateHands(place.root, place.keep, Slots("a", "aarch64-bookworm"), *folders)
 
 
 def test_only_software_in_a_slot_is_updated(tmp_path):
@@ -41,15 +44,34 @@ def test_only_software_in_a_slot_is_updated(tmp_path):
 
 
 def test_the_slots_are_told_of_once_each_time_they_change(place, hands):
-    assert hands.news() == SlotsSaid("a", None, idle=False)
-    assert hands.news() is None
+    assert list(hands.news()) == [SlotsSaid("a", None, idle=False)]
+    assert list(hands.news()) == []
     state = guard.tried(guard.filled(CALM, Content("0.2.0")), "o-1")
     place.write(state)
-    assert hands.news() == SlotsSaid("a", "b", idle=True)
+    assert list(hands.news()) == [SlotsSaid("a", "b", idle=True)]
     place.write(guard.back(state, "why"))
-    assert hands.news() == SlotsSaid("a", None, True, "o-1", "back", "why")
+    back = SlotsSaid("a", None, True, "o-1", "back", "why")
+    assert list(hands.news()) == [back]
     hands.forget()
-    assert hands.news().outcome == "back"
+    assert list(hands.news()) == [back]
+
+
+def test_the_patches_are_told_of_where_the_unit_takes_them(place, hands):
+    list(hands.news())
+    box = patching.Place(place.keep, place.keep / "patches", Path(), place.keep / "run")
+    box.keep.mkdir()
+    assert list(hands.news()) == [PatchesSaid("0.0")]
+    box.run.mkdir()
+    box.due.touch()
+    said = patching.Said("o-1", "installed", "lamp 1.0 to 1.1")
+    patching.write(box, patching.State("2026.11.28", None, said))
+    assert list(hands.news()) == [
+        PatchesSaid("2026.11.28", True, "o-1", "installed", "lamp 1.0 to 1.1")
+    ]
+    (box.keep / "state.json").write_text('{"version": "2026.11.28", "said": null, "more": 1}')
+    assert list(hands.news()) == [PatchesSaid("2026.11.28", True)]
+    (box.keep / "state.json").write_text('{"version": "x; rm", "said": 5')
+    assert list(hands.news()) == [PatchesSaid("0.0", True)]
 
 
 def test_pieces_and_wishes_lie_where_the_updater_looks(place, hands):
@@ -59,6 +81,11 @@ def test_pieces_and_wishes_lie_where_the_updater_looks(place, hands):
     assert inbox.release("ab").read_bytes() == b"123"
     hands.ask(Wish("pass", "o-1"))
     assert inbox.taken() == Wish("pass", "o-1")
+    named = Named("2026.11.28", "ab" * 32, 3)
+    hands.ask(Wish("patch", "o-2", named))
+    assert inbox.taken() == Wish("pass", "o-1")
+    box = patching.Place(inbox.path, place.keep, Path())
+    assert patching.wished(box) == patching.Job("o-2", "2026.11.28", "ab" * 32, 3)
 
 
 def test_a_folder_that_takes_nothing_is_told_of(place, hands, caplog):

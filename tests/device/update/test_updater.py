@@ -104,7 +104,10 @@ def test_an_order_is_tried_once(bench, tmp_path):
     assert bench.wish("switch") == gone
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"do":"dance","order":"o-1"}', "null"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"do":"dance","order":"o-1"}', "null", '{"do":"patch","order":"o-1"}'],
+)
 def test_a_wish_that_cannot_be_read_is_removed(bench, text):
     (bench.inbox.path / WISH).write_text(text)
     before = bench.place.read()
