@@ -5,6 +5,7 @@ import pytest
 from gateway.config import ReleasesSection
 from gateway.releases import keys, shelf
 from gateway.rollout.book import Chosen, begin, newest, pause
+from tests.patches import make_deb, make_patches
 from tests.releases import make_release
 from wire.release import PUBLIC, BadRelease
 from wire.words import Fault
@@ -46,6 +47,15 @@ def test_a_version_is_never_two_files(tmp_path, store, key, section):
     shelf.publish(store, section, make_release(tmp_path / "1", key, least="0.0"), 1)
     with pytest.raises(Fault, match="another file was published"):
         shelf.publish(store, section, make_release(tmp_path / "2", key, least="0.1"), 2)
+
+
+def test_a_version_is_one_kind_of_release(tmp_path, store, key, section):
+    deb = make_deb(tmp_path / "debs", "lamp", "1.1")
+    path = make_patches(tmp_path / "patches", key, [deb], "0.2.0")
+    assert shelf.publish(store, section, path, 1).kind == "patches"
+    with pytest.raises(Fault, match="another file was published"):
+        shelf.publish(store, section, make_release(tmp_path, key, arch="aarch64"), 2)
+    assert [one.journal for one in shelf.listed(store)] == [0]
 
 
 def test_machines_and_versions_stand_side_by_side(tmp_path, store, key, section):

@@ -67,6 +67,21 @@ def test_from_the_first_unit_to_the_way_back(site, fleet):
     assert listed(store)[-1].what == "rollback"
 
 
+def test_patches_have_no_way_back(site, fleet):
+    store = site[1]
+    with store.changing() as connection:
+        row = Published("cd" * 32, "2026.11.28", MACHINE, 1000, "0.0", 0, NOW_MS, "patches")
+        connection.execute(releases.insert().values(**msgspec.structs.asdict(row)))
+        said = State(1, "u-1", True, BOOT, 1, version="0.1.0", machine=MACHINE, patches="0.0")
+        new = units.update().where(units.c.unit == "u-1")
+        connection.execute(new.values(state=codec.encode(said)))
+    begun, left_out = fleet("update", "--version", "2026.11.28")
+    assert (begun["kind"], begun["units"], left_out["unit"]) == ("patches", 1, "u-2")
+    assert fleet("status")[1]["patches"] == "0.0"
+    assert "have no way back" in fleet("rollback", code=2)
+    assert fleet("status")[0]["state"] == "running"
+
+
 def test_what_is_wrong_is_told(fleet):
     assert "release publish" in fleet("update", "--version", "9.9", code=2)
     assert "negative" in fleet("update", "--version", "0.2.0", "--limit", "-1", code=2)

@@ -26,14 +26,15 @@ class Town:
         self._unit_log, self._logs = unit_log, {}
         self.publish("0.2.0")
 
-    def publish(self, version, machine=MACHINE, least="0.0", sha256=SHA256):
-        row = Published(sha256, version, machine, 1000, least, 1, NOW_MS)
+    def publish(self, version, machine=MACHINE, least="0.0", sha256=SHA256, kind="software"):
+        row = Published(sha256, version, machine, 1000, least, 1, NOW_MS, kind)
         with self.store.changing() as connection:
             connection.execute(releases.insert().values(**msgspec.structs.asdict(row)))
 
-    def here(self, *units, version="0.1.0", machine=MACHINE, online=True):
+    def here(self, *units, version="0.1.0", machine=MACHINE, online=True, patches=None):
+        known = {"version": version, "machine": machine, "patches": patches}
         for unit in units:
-            fields = {"version": version, "machine": machine} if online else {}
+            fields = known if online else {}
             self.bench.take(self._state(unit, online=online, **fields))
         self.bench.now_ms += 2_000  # the live picture is written once a second
         self.bench.take()
@@ -141,6 +142,29 @@ def test_a_unit_below_the_least_version_is_left_out(town):
     town.publish("0.3.0", least="0.2", sha256="cd" * 32)
     town.here("u-1")
     assert "follows 0.2" in book.choose(town.store, "0.3.0", (), NOW_MS).left_out["u-1"]
+
+
+def test_patches_go_to_units_that_take_them_and_lack_them(town):
+    town.publish("2026.11.28", sha256="cd" * 32, kind="patches")
+    town.here("u-1", patches="0.0")
+    town.here("u-2", patches="2026.9.30", version="0.2.0")
+    town.here("u-3", patches="2026.11.28")
+    town.here("u-4", patches="2027.1")
+    town.here("u-5", patches="sid")
+    town.here("u-6")
+    chosen = book.choose(town.store, "2026.11.28", (), NOW_MS)
+    assert sorted(chosen.units) == ["u-1", "u-2"]
+    assert chosen.left_out == {
+        "u-3": "has patches 2026.11.28",
+        "u-4": "has patches 2027.1",
+        "u-5": "has patches sid, which is no version",
+        "u-6": "takes no patches: run xunkong provision on it again",
+    }
+    book.begin(town.store, "2026.11.28", chosen, 0, NOW_MS)
+    town.look()
+    (order,) = listed(town.store)
+    assert (order.what, order.text) == ("patch", f"2026.11.28 {'cd' * 32} 1000")
+    assert book.newest(town.store).kind == "patches"
 
 
 def test_what_cannot_be_begun_is_told(town):
