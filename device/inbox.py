@@ -44,6 +44,15 @@ class Inbox:
                     return event
         return None
 
+    def moves(self) -> list[ButtonMoved]:
+        """All that hands did and nobody took yet, in its order."""
+        with self._some:
+            found = [event for event in self._urgent if isinstance(event, ButtonMoved)]
+            if found:
+                others = (event for event in self._urgent if not isinstance(event, ButtonMoved))
+                self._urgent = deque(others)
+        return found
+
 
 def _size(event: Event) -> int:
     return len(event.payload) + EACH_BYTES if isinstance(event, Heard) else 0

@@ -268,8 +268,7 @@ class _Run:
         self._do(self._agent.start(self._memory, system.now()))
         for word in spoken.words():
             self._happened(word)
-        for moved in spoken.hands():
-            self._happened_before(moved)
+        self._hands_moved([*spoken.hands(), *self._inbox.moves()])
         self._tell_of_salvage()
         self._look_at_slots()
         self._link.start()
@@ -280,7 +279,10 @@ class _Run:
                 self._service.alive()
                 event = self._inbox.take(TICK_S)
                 spoken.note(event)
-                if event is not None:
+                if isinstance(event, ev.ButtonMoved):
+                    self._hands_moved([event])
+                self._hands_moved(self._inbox.moves())
+                if event is not None and not isinstance(event, ev.ButtonMoved):
                     self._happened(event)
                 self._chores(time.monotonic())
             self._finish()
@@ -334,20 +336,22 @@ class _Run:
         self._news.tell(event)
         self._do(self._agent.handle(event, system.now()))
 
-    def _happened_before(self, moved: ev.ButtonMoved) -> None:
-        """As if it was that moment: how long a button was held counts."""
-        now = system.now()
-        then = Now(moved.up_ms, now.wall_ms - (now.up_ms - moved.up_ms))
-        self._do(self._agent.handle(moved, then))
+    def _hands_moved(self, moves: Sequence[ev.ButtonMoved]) -> None:
+        """As if it was that moment: how long a button was held counts, and not how long this loop was busy. All
+        that hands did is heard before time is looked at, or one that was let go meanwhile would count as held."""
+        for moved in moves:
+            now = system.now()
+            then = Now(moved.up_ms, now.wall_ms - (now.up_ms - moved.up_ms))
+            self._do(self._agent.handle(moved, then), then)
 
-    def _do(self, effects: list[Effect]) -> None:
-        self._hear(self._performer.perform(effects))
+    def _do(self, effects: list[Effect], then: Now | None = None) -> None:
+        self._hear(self._performer.perform(effects), then)
 
-    def _hear(self, told: list[ev.Event]) -> None:
-        """Lets the agent hear at once what came of its effects."""
+    def _hear(self, told: list[ev.Event], then: Now | None = None) -> None:
+        """Lets the agent hear at once what came of its effects; `then`: as of that moment, None: of now."""
         waiting = deque(told)
         while waiting:
-            effects = self._agent.handle(waiting.popleft(), system.now())
+            effects = self._agent.handle(waiting.popleft(), then or system.now())
             waiting.extend(self._performer.perform(effects))
 
 

@@ -68,3 +68,12 @@ def test_a_flood_from_the_broker_takes_bounded_room_and_nothing_else_is_passed_o
     assert 40 <= len(taken) - 2 <= 45
     inbox.put(message)
     assert drain(inbox) == [message]
+
+
+def test_what_hands_did_is_taken_together_and_the_rest_stays_in_its_order():
+    inbox, moves = Inbox(), [ButtonMoved("sos", down, n) for n, down in enumerate((True, False))]
+    for event in (Tick(), moves[0], TAP, moves[1]):
+        inbox.put(event)
+    assert inbox.moves() == moves
+    assert inbox.moves() == []
+    assert drain(inbox) == [TAP, Tick()]

@@ -134,13 +134,39 @@ def away(tmp_path, monkeypatch):
     journal.close()
 
 
+def press(unit, held_ms):
+    """SOS was pressed for so long, five seconds ago."""
+    begun_ms = system.up_ms() - 5_000
+    with unit.inbox._some:
+        for pressed, at_ms in ((True, begun_ms), (False, begun_ms + held_ms)):
+            unit.inbox.put(ButtonMoved("sos", pressed, at_ms))
+
+
+@pytest.mark.parametrize(("held_ms", "calls"), [(2_000, 1), (300, 0)])
+def test_a_press_while_the_loop_was_busy_is_as_long_as_it_was(
+    unit, heard, twin, tmp_path, held_ms, calls
+):
+    """A slow card, or a salvage: a short press is no distress, however long the release had to wait."""
+    heard.until("READY=1")
+    unit.answers.clear()
+    twin.present("04a1b2c3d4e5f6")
+    with pytest.raises(TimeoutError):
+        while True:
+            heard.next(SILENT_S)
+    press(unit, held_ms)
+    unit.answers.set()
+    unit.inbox.put(PartSpoke("panel", "unplugged"))
+    while not any(part == "panel" for part, _, _ in alarms(tmp_path / "journal.db")):
+        unit.kept.get(timeout=WAIT_S)
+    said = [what for _, what, _ in alarms(tmp_path / "journal.db")]
+    assert said.count("SOS button") == calls
+
+
 @pytest.mark.parametrize(("held_ms", "calls"), [(2_000, 1), (300, 0)])
 def test_an_sos_while_there_is_no_journal_is_raised_once_there_is(
     away, unit, tmp_path, held_ms, calls
 ):
-    begun_ms = system.up_ms() - 5_000
-    for pressed, at_ms in ((True, begun_ms), (False, begun_ms + held_ms)):
-        unit.inbox.put(ButtonMoved("sos", pressed, at_ms))
+    press(unit, held_ms)
     away.close()
     unit.kept.get(timeout=WAIT_S)
     unit.inbox.put(PartSpoke("panel", "unplugged"))
