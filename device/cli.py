@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from device.config import journal_path, load
+from device.config import identity_folder, journal_path, load
 from device.enrol_command import enrol_command
 from device.journal.commands import journal_commands, opened
 from device.status.command import status_command
@@ -88,11 +88,15 @@ def _json(commands: Commands, parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the unit until SIGTERM or SIGINT."""
+    """Runs the unit until SIGTERM or SIGINT; one that is retired only says so."""
     from device.bulletin import Bulletin
+    from device.retired import is_retired, stay_off
     from device.runner import Runner
 
     config, service = load(args.config), Service(os.environ)
+    if is_retired(identity_folder(args.config, config)):
+        stay_off(args.config, config, _until_told(), service)
+        return 0
     board = Bulletin.of(os.environ)
     runner = Runner(config, args.config, version("xunkong"), service=service, board=board)
     runner.run(_until_told())

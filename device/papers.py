@@ -25,6 +25,9 @@ from wire.keys import KeySigner, kid_of
 from wire.words import Fault
 
 OWN = "unit.pem"
+RETIRED = "retired"
+"""The mark of a unit that was put out of service (`device.retired`); new papers take it away."""
+
 AUTHORITY = "ca.crt"
 NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME: a box with a wrong clock must find home."""
@@ -45,6 +48,8 @@ class Papers:
 
     def load(self) -> Certificate:
         """Reads what is there now. Raises `Fault`, which says what is wanting."""
+        if (self.folder / RETIRED).exists():
+            raise _retired()
         authority = self.authority()
         key, certificate = _read_own(self.folder / OWN)
         try:
@@ -138,6 +143,14 @@ def _read_private(path: Path) -> bytes:
     return text
 
 
+def _retired() -> Fault:
+    return Fault(
+        "本单元已退役，密钥已清除；重新启用请运行 xunkong provision host 或 device enrol",
+        "this unit is retired, and its keys are wiped; to use it again run xunkong provision host, or "
+        "device enrol",
+    )
+
+
 def _unfit(path: Path, why: str) -> Fault:
     return Fault(
         f"{path} 不可用：{why}；请运行 xunkong device enrol 重新领取证书",
@@ -148,6 +161,7 @@ def _unfit(path: Path, why: str) -> Fault:
 def lay(folder: Path, key: Ed25519PrivateKey, certificate: bytes, authority: bytes) -> None:
     """Lays papers down, each file whole or not at all. `certificate`, `authority`: PEM. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / RETIRED).unlink(missing_ok=True)
     own = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate
     for name, text in ((AUTHORITY, authority), (OWN, own)):
         draft = folder / f".{name}.new"

@@ -75,11 +75,12 @@ class Performer:
         limits: Limits = AMPLE,
         updates: UpdateHands | None = None,
         start_anew: Callable[[], None] = lambda: None,
+        wipe: Callable[[], None] = lambda: None,
     ) -> None:
         self._limits, self._declare = limits, declare
         self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
         self._signer, self._put, self._feed = signer, put, feed
-        self._papers, self._updates = papers, updates
+        self._papers, self._updates, self._wipe = papers, updates, wipe
         self._owed: deque[Record] = deque(maxlen=OWED)
         self._told: list[ev.Event] = []
         self._said = ""
@@ -103,6 +104,7 @@ class Performer:
             ef.AskForPapers: self._ask_for_papers,
             ef.LayPapers: self._lay_papers,
             ef.StartAnew: lambda effect: start_anew(),
+            ef.Wipe: self._retire,
             ef.LookForRelease: self._look_for_release,
             ef.KeepPiece: self._keep_piece,
             ef.AskUpdater: self._ask_updater,
@@ -245,6 +247,16 @@ class Performer:
             self._told.append(ev.RequestMade(self._papers.request()))
         except Fault as exc:
             self._told.append(ev.PapersLaid(str(exc)))
+
+    def _retire(self, effect: ef.Wipe) -> None:
+        del effect
+        try:
+            self._wipe()
+        except Fault as exc:
+            log.error("%s", exc)
+            self._told.append(ev.Wiped(str(exc)))
+        else:
+            self._told.append(ev.Wiped())
 
     def _lay_papers(self, effect: ef.LayPapers) -> None:
         if self._papers is None:

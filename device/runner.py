@@ -41,6 +41,7 @@ from device.own_key import key_path
 from device.papers import Papers
 from device.parts import Parts
 from device.performer import Performer
+from device.retired import wipe
 from device.trust import GatewayTrust
 from device.update.hands import UpdateHands
 from wire import topics
@@ -257,6 +258,7 @@ class _Run:
             limits=config.journal.limits(),
             updates=updates,
             start_anew=self._start_anew,
+            wipe=partial(wipe, papers.folder, key_path(journal.path), journal),
         )
         self._updates, self._leave, self._anew = updates, leave, False
         if updates:
@@ -327,8 +329,8 @@ class _Run:
             self._happened(said)
 
     def _start_anew(self) -> None:
-        """systemd starts the unit again, from the slot that the link points to now."""
-        log.warning("leaving for the software in the other slot")
+        """systemd starts the unit again, from the slot that the link points to now, or to stay off duty."""
+        log.warning("leaving, to be started again")
         self._anew = True
         self._leave.process()
 

@@ -24,29 +24,36 @@ log = logging.getLogger("xunkong.device")
 
 def safe_mode(config: Path, for_s: float, stop: threading.Event, service: Service) -> None:
     """Shows it for `for_s`, or until `stop`. A configuration or panel that cannot be opened is done without."""
-    inbox = Inbox()
-    panel = _panel(config, inbox)
     log.error(
         "SAFE MODE: no tap is taken; tried again in %.0f s; see journalctl -u xunkong-device", for_s
     )
-    service.ready(
-        Words(
-            "安全模式：不接受打卡，将自动重试；原因见 journalctl -u xunkong-device",
-            "safe mode: takes no tap, tried again by itself; why: journalctl -u xunkong-device",
-        )
+    words = Words(
+        "安全模式：不接受打卡，将自动重试；原因见 journalctl -u xunkong-device",
+        "safe mode: takes no tap, tried again by itself; why: journalctl -u xunkong-device",
     )
+    show(config, words, for_s, stop, service)
+
+
+def show(config: Path, words: Words, for_s: float, stop: threading.Event, service: Service) -> None:
+    """Shows at the panel, for `for_s`, that no tap is taken, and `words` to systemd."""
+    inbox = Inbox()
+    panel = _panel(config, inbox)
+    service.ready(words)
     try:
         panel.trouble(True)
         panel.signal(SIGNAL)
-        _answer_buttons(panel, inbox, time.monotonic() + for_s, stop)
+        _answer_buttons(panel, inbox, time.monotonic() + for_s, stop, service)
     finally:
         service.stopping()
         panel.close()
 
 
-def _answer_buttons(panel: Display, inbox: Inbox, until_s: float, stop: threading.Event) -> None:
+def _answer_buttons(
+    panel: Display, inbox: Inbox, until_s: float, stop: threading.Event, service: Service
+) -> None:
     """Whoever presses a button hears what is the matter."""
     while not stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
+        service.alive()
         event = inbox.take(min(left_s, LOOK_S))
         if isinstance(event, ev.ButtonMoved) and event.pressed:
             panel.signal(SIGNAL)

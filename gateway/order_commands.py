@@ -20,7 +20,10 @@ WHAT = Words(
     "rollback (to the software in the other slot); text is acknowledged by the person at the box",
 )
 TEXT = "text"
-KNOWN = UNATTENDED | {TEXT}
+ONLY_BY_FLEET = {"retire"}
+"""More is to be done beside the order: `xunkong fleet` does it."""
+
+KNOWN = UNATTENDED - ONLY_BY_FLEET | {TEXT}
 
 
 def order_commands(commands: Commands) -> None:

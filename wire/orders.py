@@ -175,7 +175,9 @@ class ConfigMessage(Struct, frozen=True, omit_defaults=True):
     sig: Signature | None = None
 
 
-UNATTENDED = frozenset({"photo", "locate", "reboot", "sos-over", "update", "patch", "rollback"})
+UNATTENDED = frozenset(
+    {"photo", "locate", "reboot", "sos-over", "update", "patch", "rollback", "retire"}
+)
 """Orders that a unit carries out by itself: nobody at the box is asked to acknowledge them."""
 
 

@@ -29,6 +29,7 @@ from device.core.power import Power
 from device.core.present import Present
 from device.core.proofs import Proofs
 from device.core.renewal import Renewal
+from device.core.retirement import Retirement
 from device.core.room import Room
 from device.core.roster import Roster
 from device.core.rounds import Rounds
@@ -123,6 +124,13 @@ class Agent:
             ),
             Power(means.ignition, scribe, picture, drive, delivery),
             errands,
+            Retirement(
+                scribe,
+                picture,
+                urgent,
+                drive,
+                lambda: upload.waits or any(delivery.queue().values()),
+            ),
             downlink,
             uplink,
             Renewal(identity.unit, means, timekeeper, picture, delivery, token),

@@ -230,7 +230,11 @@ class AskUpdater(Struct, frozen=True):
 
 
 class StartAnew(Struct, frozen=True):
-    """Stop in good order, and be started again: from the other slot."""
+    """Stop in good order, and be started again: from the other slot, or as a unit that is retired."""
+
+
+class Wipe(Struct, frozen=True):
+    """Wipe the unit's keys, and mark it as retired; `Wiped` says what came of it."""
 
 
 PhotoEffect = (
@@ -269,4 +273,5 @@ Effect = (
     | KeepPiece
     | AskUpdater
     | StartAnew
+    | Wipe
 )

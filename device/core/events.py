@@ -315,6 +315,12 @@ class SlotsSaid(Struct, frozen=True):
         return self.trial or self.good
 
 
+class Wiped(Struct, frozen=True):
+    """The unit's keys are gone (`why` None), or why they are not."""
+
+    why: str | None = None
+
+
 class Tick(Struct, frozen=True):
     """Nothing happened for a moment; what is due may be done."""
 
@@ -352,5 +358,6 @@ Event = (
     | ReleaseHeld
     | SlotsSaid
     | PatchesSaid
+    | Wiped
     | Tick
 )

@@ -95,6 +95,11 @@ class Upload(Desk):
         """Whether nothing waits, as far as the folder was heard of."""
         return self._looked and not self._waiting
 
+    @property
+    def waits(self) -> bool:
+        """Whether a photo waits, of those that are known."""
+        return bool(self._waiting)
+
     def handlers(self) -> Mapping[type, Handler]:
         return {
             ev.PhotosFound: self._found,

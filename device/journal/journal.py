@@ -459,6 +459,11 @@ class Journal:
             self._run("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
         self._grown(durable=True)
 
+    def drop_setting(self, name: str) -> None:
+        """Removes a setting, if there is one."""
+        with self._guard(durable=True):
+            self._run("DELETE FROM settings WHERE name = ?", (name,))
+
     def size_bytes(self) -> int:
         """The file's size, with its write-ahead log."""
         names = (str(self.path), f"{self.path}-wal")

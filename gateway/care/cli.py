@@ -1,10 +1,11 @@
-"""The commands of care: `xunkong fleet list|show|locate|reboot|config`."""
+"""The commands of care: `xunkong fleet list|show|locate|reboot|config|retire`."""
 
 import argparse
 from pathlib import Path
 
 from gateway.care.errands import errand_commands
 from gateway.care.listing import list_command
+from gateway.care.retire import retire_command
 from gateway.care.whole import show_command
 from gateway.terminal import leaf
 from wire.commands import Commands
@@ -17,6 +18,7 @@ def care_commands(commands: Commands) -> None:
     show_command(commands)
     errand_commands(commands)
     _config_command(commands)
+    retire_command(commands)
 
 
 def _config_command(commands: Commands) -> None:

@@ -39,12 +39,14 @@ def list_command(commands: Commands) -> None:
     parser.add_argument("--alarm", action="store_true", help=said)
     said = commands.say("只列此版本的", "only those that run this version")
     parser.add_argument("--version", metavar="V", help=said)
+    said = commands.say("包括已退役的", "those that are retired, too")
+    parser.add_argument("--all", action="store_true", help=said)
 
 
 def fleet_list(args: argparse.Namespace) -> int:
     """Prints the units that are asked for, and how many that are."""
     now = now_ms()
-    wanted = Filter(tuple(args.names), args.offline, args.alarm, args.version)
+    wanted = Filter(tuple(args.names), args.offline, args.alarm, args.version, args.all)
     with opened(args) as (_, store):
         found = chosen(standings(store, now), wanted)
     if args.json:
@@ -67,15 +69,15 @@ def as_row(one: Standing) -> dict[str, Any]:
         "alarms": row.broken,
         "queue": row.queue,
         "cert_end_ms": one.cert_end_ms,
+        "retired": one.out,
     }
 
 
 def _cells(one: Standing, now: int, language: Language) -> list[str]:
     row = one.row
-    here = Words("在线", "online") if row.online else Words("离线", "OFFLINE")
     return [
         row.unit,
-        here.say(language),
+        state_of(one).say(language),
         ago(row.heard_age_s, language),
         row.version or "-",
         row.role or "-",
@@ -84,6 +86,13 @@ def _cells(one: Standing, now: int, language: Language) -> list[str]:
         until(one.cert_end_ms, now, language),
         "; ".join(row.broken) or "-",
     ]
+
+
+def state_of(one: Standing) -> Words:
+    """In a word."""
+    if one.out is not None:
+        return Words("退役", "retired")
+    return Words("在线", "online") if one.row.online else Words("离线", "OFFLINE")
 
 
 def ago(age_s: float | None, language: Language) -> str:

@@ -11,16 +11,17 @@ from msgspec import Struct
 from gateway.fleet.certificates import end_ms
 from gateway.lookup import UnitRow, unit_rows
 from gateway.store.open import Store
-from gateway.store.schema import certificates, configs
+from gateway.store.schema import certificates, configs, strikes
 
 
 class Standing(Struct, frozen=True):
     """`place`: the checkpoint that its configuration names; `cert_end_ms`: until when its newest valid certificate
-    holds; None: it has none."""
+    holds; None: it has none. `out`: why it was put out of service; None: it was not, or has papers again."""
 
     row: UnitRow
     place: str | None
     cert_end_ms: int | None
+    out: str | None = None
 
     @property
     def unit(self) -> str:
@@ -29,19 +30,24 @@ class Standing(Struct, frozen=True):
 
 
 class Filter(Struct, frozen=True):
-    """Which units are wanted: by name (shell patterns; none: all), and by what is the matter with them."""
+    """Which units are wanted: by name (shell patterns; none: all), and by what is the matter with them.
+
+    `retired`: those that were put out of service too.
+    """
 
     names: tuple[str, ...] = ()
     offline: bool = False
     alarm: bool = False
     version: str | None = None
+    retired: bool = False
 
     def takes(self, one: Standing) -> bool:
         """Whether `one` is wanted."""
         row = one.row
         named = not self.names or any(fnmatchcase(row.unit, name) for name in self.names)
         wrong = (self.offline and row.online) or (self.alarm and not row.broken)
-        return named and not wrong and self.version in (None, row.version)
+        shown = named and (self.retired or one.out is None)
+        return shown and not wrong and self.version in (None, row.version)
 
 
 class _Placed(Struct):
@@ -57,7 +63,16 @@ def standings(store: Store, now_ms: int) -> list[Standing]:
     rows = unit_rows(store, now_ms)
     with store.reading() as connection:
         places, ends = _places(connection), _ends(connection)
-    return [Standing(row, places.get(row.unit), ends.get(row.unit)) for row in rows]
+        out = {row.unit: row.why for row in connection.execute(sa.select(strikes))}
+    return [
+        Standing(
+            row,
+            places.get(row.unit),
+            ends.get(row.unit),
+            None if row.unit in ends else out.get(row.unit),
+        )
+        for row in rows
+    ]
 
 
 def _places(connection: sa.Connection) -> Mapping[str, str | None]:

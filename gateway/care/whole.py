@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.care.listing import ago, as_row, until
+from gateway.care.listing import ago, as_row, state_of, until
 from gateway.care.standing import Standing, standings
 from gateway.care.waiting import known
 from gateway.config import GatewayConfig
@@ -103,11 +103,13 @@ def _lines(
     one: Standing, row: dict[str, Any], language: Language, now: int, config: GatewayConfig
 ) -> Iterator[str]:
     seen = one.row
-    here = Words("在线", "online") if seen.online else Words("离线", "OFFLINE")
     release = row["release"]
     facts = [
         (Words("单元", "unit"), f"{one.unit}  {seen.role or '-'}  {one.place or ''}"),
-        (Words("状态", "state"), f"{here.say(language)}, {_ago(seen.heard_age_s, language)}"),
+        (
+            Words("状态", "state"),
+            f"{state_of(one).say(language)}, {_ago(seen.heard_age_s, language)}",
+        ),
         (Words("版本", "version"), f"{seen.version or '-'}  {seen.machine or ''}"),
         (
             Words("发行", "release"),
@@ -123,6 +125,8 @@ def _lines(
     ]
     for name, said in facts:
         yield _fact(name.say(language), said)
+    if one.out is not None:
+        yield _fact(Words("退役", "retired").say(language), one.out)
     for line in seen.broken:
         yield _fact(Words("异常", "alarm").say(language), line)
     for order in row["orders"]:

@@ -1,6 +1,7 @@
 """`xunkong gateway ca revoke`: a unit put out at once, or a signing key of the gateway's own that leaked."""
 
 import argparse
+from typing import Any
 
 from gateway.config import GatewayConfig
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
@@ -10,6 +11,7 @@ from gateway.fleet.revocation import end_session, publish_list
 from gateway.fleet.roll import is_known, signing_kids, strike_out, strike_out_keys
 from gateway.fleet.site_keys import renew
 from gateway.keys import GatewayKeys
+from gateway.store.open import Store
 from gateway.terminal import leaf, moment_ms, opened, print_rows
 from wire.commands import Commands
 from wire.words import Fault, Words
@@ -44,23 +46,29 @@ def ca_revoke(args: argparse.Namespace) -> int:
         raise Fault("--serial 与 --since 需要 --own", "--serial and --since need --own")
     check_unit(args.unit)
     with opened(args) as (config, store):
-        folder = key_folder(config)
-        with store.changing() as connection:
+        with store.reading() as connection:
             known = is_known(connection, args.unit)
-            count = strike_out(connection, args.unit, args.why, now_ms())
-        publish_list(folder, store)
-        broker = BrokerFolder(config)
-        broker.keep_passwords(store, now_ms())
-        told = broker.reload()
-        _end_sessions(config, folder, args.unit)
+        row = put_out(config, store, args.unit, args.why)
     if not known:
         raise Fault(
             f"不认识单元 {args.unit}：请核对名称；若确有此单元，它此后出示的旧证书一律作废",
             f"no unit {args.unit} is known: check the name; should there be one all the same, any "
             "certificate made for it so far is out when it shows itself",
         )
-    row = {"unit": args.unit, "revoked": count, "broker": told_of(told), "session": "ended"}
     return print_rows(args, [row])
+
+
+def put_out(config: GatewayConfig, store: Store, unit: str, why: str) -> dict[str, Any]:
+    """Revokes all that `unit` has, its codes too, and ends its session; what was done, for a row. Raises `Fault`."""
+    folder = key_folder(config)
+    with store.changing() as connection:
+        count = strike_out(connection, unit, why, now_ms())
+    publish_list(folder, store)
+    broker = BrokerFolder(config)
+    broker.keep_passwords(store, now_ms())
+    told = broker.reload()
+    _end_sessions(config, folder, unit)
+    return {"unit": unit, "revoked": count, "broker": told_of(told), "session": "ended"}
 
 
 def _revoke_own(args: argparse.Namespace) -> int:

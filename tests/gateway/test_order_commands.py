@@ -36,7 +36,7 @@ def test_an_order_is_kept_and_listed(xk):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("phto",), "there is no order 'phto'; give locate, photo, reboot"),
+        (("phto",), "there is no order 'phto'; give locate, patch, photo"),
         (("text",), "text needs TEXT"),
     ],
 )
