@@ -1,4 +1,6 @@
-"""Updates of a unit on duty: one that the power cuts in the middle, and one that cannot start and is left again."""
+"""Updates of a unit on duty: one that the power cuts in the middle, one that cannot start and is left again; and
+patches of its operating system, cut in the middle too.
+"""
 
 import json
 import subprocess
@@ -11,8 +13,10 @@ from typing import Any
 import pytest
 
 from gateway.releases import keys
+from provision.kinds import Kind
 from sim.broker import find_mosquitto
 from sim.city import wait_for
+from tests.patches import make_deb, make_patches
 from tests.releases import raised
 from tests.virtual_pi.depot import Depot, depot, flashed
 from tests.virtual_pi.pi import Pi
@@ -110,3 +114,29 @@ def test_a_software_that_cannot_start_is_left_and_the_roll_out_stops(home: Depot
     assert row["why"] == "started 2 times without proving itself"
     assert pi.run("readlink /opt/xunkong/current").strip() == "slots/b"
     assert pi.run("systemctl is-active xunkong-device").strip() == "active"
+
+
+HALF = "var/lib/half"
+SLOW = f"[ -e /{HALF} ] || {{ touch /{HALF}; sync /{HALF}; sleep 600; }}"
+
+
+def test_patches_are_put_in_by_root_through_a_power_cut_and_proven(home: Depot, pi: Pi) -> None:
+    pi.put(make_deb(home.folder, "lamp", "1.0"), into="/root")
+    pi.run("dpkg --install /root/lamp_1.0_all.deb")
+    key = keys.read(home.site / keys.SECRET)
+    newer = make_deb(home.folder, "lamp", "1.1", scripts={"postinst": SLOW})
+    path = make_patches(home.folder / "patches", key, [newer], kind=Kind("bookworm", "x86_64"))
+    xunkong("release", "publish", path, "--config", home.toml)
+    assert wait_for(lambda: fleet(home, "status")[1][-1]["patches"] == "0.0", MOST_S)
+    fleet(home, "update", "--version", "2026.11.28")
+    assert wait_for((pi.tree / HALF).exists, MOST_S), fleet(home, "status")
+    pi.power_cut()
+    pi.power_on()
+    with left_on(pi):
+        assert wait_for(lambda: is_over(home), MOST_S), fleet(home, "status")
+        summary, row = fleet(home, "status")[1]
+        assert (summary["kind"], summary["state"], summary["done"]) == ("patches", "done", 1)
+        assert (row["why"], row["patches"]) == ("lamp 1.0 to 1.1", "2026.11.28")
+        assert pi.run("head -n 1 /opt/lamp; dpkg --audit").split() == ["1.1"]
+        assert not pi.tries("test -e /run/xunkong-patches/reboot")
+        assert pi.run("systemctl --failed --no-legend --plain") == ""
