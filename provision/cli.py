@@ -7,6 +7,7 @@ from provision.ask import ASKED, unseen
 from provision.bundle import command
 from provision.laptop import laptop_only
 from provision.network.options import network_of, network_options
+from provision.sd.cli import sd_commands
 from wire.commands import Commands
 from wire.words import Words
 
@@ -18,6 +19,7 @@ def add_commands(commands: Commands) -> None:
     command.add_commands(commands)
     _host_command(commands)
     _fleet_command(commands)
+    sd_commands(commands)
 
 
 def _host_command(commands: Commands) -> None:

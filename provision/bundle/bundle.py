@@ -22,7 +22,7 @@ from wire.words import Fault
 MANIFEST = "manifest.json"
 FORMAT = 1
 MAX_MANIFEST = 2**20
-NAME = re.compile(r"(wheels|debs|systemd|boot|guard)(/[A-Za-z0-9@._+~%-]+)+")
+NAME = re.compile(r"(wheels|tools|debs|systemd|boot|guard)(/[A-Za-z0-9@._+~%-]+)+")
 BLOCK = 2**20
 SPOILT = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
 """What zipfile raises for what is no zip any more."""

@@ -16,7 +16,8 @@ from wire.words import Words
 SOURCE = Path(__file__).resolve().parents[2]
 """The project's checkout."""
 
-EXTRAS = "device"
+EXTRAS, TOOLS = "device", "device,provision"
+"""What runs on a unit; and with it what makes a unit of a machine at its first boot, which is kept apart."""
 
 
 def make_bundle(
@@ -30,9 +31,8 @@ def make_bundle(
     """Makes it at `to`. `wheel`: the project's own, else it is built from `source`. Raises `Fault`."""
     with tempfile.TemporaryDirectory(prefix="xunkong-bundle-") as name:
         folder = Path(name)
-        wheels, version = _wheels(kind, wheel, source, folder / "wheels", say)
+        files, version = _wheels(kind, wheel, source, folder, say)
         debs = _debs(kind, sources, folder, say)
-        files = {f"wheels/{path.name}": path for path in wheels}
         files |= {f"debs/{path.name}": path for path in debs}
         files |= _tree(source / "systemd", "systemd")
         files |= guards(source)
@@ -41,8 +41,9 @@ def make_bundle(
 
 
 def _wheels(
-    kind: Kind, wheel: Path | None, source: Path, to: Path, say: Callable[[Words], None]
-) -> tuple[list[Path], str]:
+    kind: Kind, wheel: Path | None, source: Path, folder: Path, say: Callable[[Words], None]
+) -> tuple[dict[str, Path], str]:
+    to = folder / "wheels"
     say(
         Words(
             f"wheel：Python {kind.python} {kind.arch}", f"wheels: Python {kind.python} {kind.arch}"
@@ -54,7 +55,12 @@ def _wheels(
     else:
         version_of(wheel)
         own = Path(shutil.copy(wheel, to))
-    return needed_wheels(own, EXTRAS, kind, to), version_of(own)
+    wheels = needed_wheels(own, EXTRAS, kind, to)
+    tools = needed_wheels(own, TOOLS, kind, folder / "tools")
+    names = {path.name for path in wheels}
+    files = {f"wheels/{path.name}": path for path in wheels}
+    files |= {f"tools/{path.name}": path for path in tools if path.name not in names}
+    return files, version_of(own)
 
 
 def _debs(

@@ -53,6 +53,10 @@ class Site(Protocol):
         """Puts out whatever was made for `unit` so far. Raises `Fault`."""
         ...
 
+    def new_code(self, unit: str, valid_h: float) -> str:
+        """A one-time code that lets `unit` in, for so many hours. Raises `Fault`."""
+        ...
+
     def code(self) -> str | None:
         """The one-time code that lets the unit in."""
         ...
@@ -98,6 +102,10 @@ class SiteFolder:
 
     def retire(self, unit: str) -> None:
         self._run("ca", "revoke", "--unit", unit, "--why", "replaced by another box")
+
+    def new_code(self, unit: str, valid_h: float) -> str:
+        rows = self._run("ca", "code", "--unit", unit, "--valid-h", f"{valid_h:g}")
+        return str(rows[0]["code"])
 
     def _in_force(self, unit: str) -> set[str]:
         listed = self._run("ca", "list", "--unit", unit)
@@ -162,6 +170,12 @@ class SiteByCode:
         raise Fault(
             f"--replace 需要 --gateway；或在网关上运行 xunkong gateway ca revoke --unit {unit}，再发注册码",
             f"--replace needs --gateway; or run xunkong gateway ca revoke --unit {unit} there, then give a code",
+        )
+
+    def new_code(self, unit: str, valid_h: float) -> str:
+        raise Fault(
+            f"请用 --code 给出注册码：在网关上运行 xunkong gateway ca code --unit {unit} --valid-h {valid_h:g}",
+            f"give the code by --code: xunkong gateway ca code --unit {unit} --valid-h {valid_h:g} there",
         )
 
     def code(self) -> str | None:

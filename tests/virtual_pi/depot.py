@@ -84,6 +84,21 @@ class Depot:
         units_port = str(self.broker.port)
         return [*words[:at], *words[at + 2 :], "--broker", f"{self.yard.host}:{units_port}"]
 
+    def card_words(self, pi: Pi, unit: str) -> list[str]:
+        """The command that writes the card of `pi`, without power, so that it makes itself the checkpoint `unit`."""
+        words = [
+            "provision",
+            "sd",
+            pi.tree / "boot/firmware",
+            "--unit",
+            unit,
+            "--role",
+            "checkpoint",
+        ]
+        words += ["--gateway", self.toml, "--bundle", self.bundle, "--parts", self.parts(pi)]
+        words += ["--ssh-key", pi.place.key.with_suffix(".pub"), "--model-file", MODEL, "--json"]
+        return [sys.executable, "-m", "xunkong", *map(str, words)]
+
     def provision(self, pi: Pi, unit: str, *more: str | Path) -> tuple[int, dict[str, Any]]:
         """Runs it; its exit code, and its report."""
         return reported(self.words(pi, unit, *more))

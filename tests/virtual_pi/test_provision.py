@@ -4,12 +4,14 @@ import json
 import signal
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from provision.host.run import STEPS
+from provision.sd.bookworm import FIRST
 from sim.broker import find_mosquitto
 from sim.city import wait_for
 from tests.virtual_pi.depot import (
@@ -227,6 +229,44 @@ def test_a_spare_box_takes_the_name_of_a_dead_one_and_none_has_it_twice(
         one["kid"] for one in home.gateway_says("ca", "list", "--unit", "cp-9") if not one["why"]
     }
     assert kids == {report["kid"]}
+
+
+def test_a_card_makes_its_machine_a_unit_and_nobody_logs_in(home: Depot, yard: Yard) -> None:
+    pi = flashed(yard.pi("cp5", debian_root("bookworm")))
+    boot = pi.tree / "boot/firmware"
+    (boot / "kernel8.img").touch()
+    (boot / "cmdline.txt").write_text(f"{CMDLINE.strip()} {FIRST}\n", "utf-8")
+    code, written = reported(home.card_words(pi, "cp-5"))
+    assert (code, written["os"]) == (0, "bookworm"), written
+    first_boot(pi)
+    pi.spark()
+    with left_on(pi):
+        report = boot / "xunkong/cp-5.json"
+        log = "journalctl -q -o cat -n 40 -u first-boot-xunkong"
+        assert wait_for(lambda: (row := home.row("cp-5")) and row.online, 2 * WAIT_S), pi.run(log)
+        assert wait_for(lambda: not (boot / "xunkong/unit.json").exists(), WAIT_S), pi.run(log)
+        told = json.loads(report.read_text("utf-8"))
+        assert told["done"], told["steps"][-1]
+        assert wait_for(lambda: not pi.tries("ls /var/lib/xunkong-first-boot/*"), WAIT_S)
+        assert pi.run("ls /boot/firmware/xunkong").split() == ["cp-5.html", "cp-5.json"]
+        assert pi.run("systemctl --failed --no-legend --plain") == ""
+        assert not pi.tries("systemctl cat first-boot-xunkong.service")
+        assert pi.run("cat /boot/firmware/cmdline.txt.before-xunkong") == CMDLINE
+        assert "passwordauthentication no" in pi.run("sshd -T")
+        pi.shut_down()
+
+
+def first_boot(pi: Pi) -> None:
+    """What the image's own first boot does with what lies there, as far as this machine has it."""
+    boot = pi.tree / "boot/firmware"
+    assert tomllib.loads((boot / "custom.toml").read_text("utf-8"))["system"]["hostname"] == "cp-5"
+    (boot / "custom.toml").unlink()
+    line = (boot / "cmdline.txt").read_text("utf-8")
+    (boot / "cmdline.txt").write_text(line.replace(f" {FIRST}", ""), "utf-8")
+    (run,) = [word for word in line.split() if word.startswith("systemd.run=")]
+    script = run.removeprefix("systemd.run=")
+    subprocess.run(["chroot", str(pi.tree), "sh", script], check=True)
+    assert "systemd." not in (boot / "cmdline.txt").read_text("utf-8")
 
 
 def break_off(home: Depot, pi: Pi, step: str, loss: str) -> None:
