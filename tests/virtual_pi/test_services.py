@@ -147,6 +147,10 @@ def test_what_cannot_start_says_so_and_is_tried_again(site):
                 assert site.shows(unit, "ActiveState") == "failed"
             site.until("systemctl show -p StatusText xunkong-safe-mode | grep 'safe mode'")
             site.until("grep GPIO18 /var/lib/xunkong/device/trace.jsonl")
+            look = "/opt/xunkong/current/bin/xunkong device status --json || true"
+            told = json.loads(site.pi.run(look))
+            assert told["safe_mode"] and "SAFE MODE" in told["troubles"][0]["words"][1]
+            assert told["records"] and told["papers"]["unit"] == UNIT
         for unit, safe_mode in SAFE_MODES.items():
             site.until(f"systemctl is-active {unit}")
             assert site.shows(safe_mode, "ActiveState") == "inactive"

@@ -132,6 +132,18 @@ def test_a_file_of_now_and_one_of_later_join(gate, box, tmp_path):
     assert held(gate) == box.everything()
 
 
+def test_on_each_database(any_store, gateway_keys, box, tmp_path):
+    box.check_in(700)
+    box.drive(3)
+    box.journal.close()
+    exported(box.root, tmp_path / "1.zip")
+    gate = Gate(any_store, gateway_keys, tmp_path / "gate")
+    assert [gate.bring(tmp_path / "1.zip").new for _ in range(2)] == [703, 0]
+    assert held(gate) == box.everything()
+    assert sum(one.count for one in told(gate, Imported)) == 703
+    assert unproven(gate) == []
+
+
 def test_what_could_not_be_read_is_declared_once_whoever_declares_it(gate, box, tmp_path):
     box.check_in(2000)
     box.journal.close()
