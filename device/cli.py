@@ -13,6 +13,7 @@ import msgspec
 from device.config import identity_folder, journal_path, load
 from device.enrol_command import enrol_command
 from device.journal.commands import journal_commands, opened
+from device.logs_command import logs_command
 from device.status.command import status_command
 from device.update.command import updater_command
 from wire.commands import Commands
@@ -30,6 +31,7 @@ def add_commands(commands: Commands) -> None:
     _safe_mode_command(commands)
     enrol_command(commands)
     updater_command(commands)
+    logs_command(commands)
     _selftest_command(commands)
     journal_commands(commands)
     words = Words("时间从哪里来、误差多少", "where the time comes from, and how sure it is")

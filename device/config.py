@@ -159,6 +159,12 @@ class UpdateSection(Struct, frozen=True, forbid_unknown_fields=True):
     trial_s: Annotated[int, Meta(ge=10, le=86_400)] = 600
 
 
+class ReportSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`keep`: the folder where the helper that reads this machine's logs finds what is wanted of it."""
+
+    keep: PathText = "/var/lib/xunkong/report"
+
+
 class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A unit's whole configuration. A part left out (None) is absent."""
 
@@ -175,6 +181,7 @@ class DeviceConfig(Struct, frozen=True, forbid_unknown_fields=True):
     modem: ModemSection | None = None
     health: HealthSection = HealthSection()
     update: UpdateSection | None = None
+    report: ReportSection = ReportSection()
 
     def brokers(self) -> list[Broker]:
         """The brokers as the link takes them."""

@@ -76,6 +76,7 @@ class Performer:
         updates: UpdateHands | None = None,
         start_anew: Callable[[], None] = lambda: None,
         wipe: Callable[[], None] = lambda: None,
+        report: Callable[[ef.MakeReport], None] = lambda effect: None,
     ) -> None:
         self._limits, self._declare = limits, declare
         self._unit, self._journal, self._panel, self._link = unit, journal, panel, link
@@ -105,6 +106,7 @@ class Performer:
             ef.LayPapers: self._lay_papers,
             ef.StartAnew: lambda effect: start_anew(),
             ef.Wipe: self._retire,
+            ef.MakeReport: report,
             ef.LookForRelease: self._look_for_release,
             ef.KeepPiece: self._keep_piece,
             ef.AskUpdater: self._ask_updater,

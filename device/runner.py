@@ -41,6 +41,7 @@ from device.own_key import key_path
 from device.papers import Papers
 from device.parts import Parts
 from device.performer import Performer
+from device.reporter import Reporter
 from device.retired import wipe
 from device.trust import GatewayTrust
 from device.update.hands import UpdateHands
@@ -81,6 +82,7 @@ class Runner:
         self._inbox = Inbox()
         self._papers = Papers(config.unit.id, identity_folder(path, config))
         self._parts = Parts(config, path.parent, self._inbox.put, reached)
+        self._reporter = Reporter(path, config, self._inbox.put)
         self._updates = UpdateHands.of_this(config.update)
         self._spoken = Spoken()
         self._last_act: Sequence[str] | None = None
@@ -150,6 +152,7 @@ class Runner:
                 self._service,
                 self._updates,
                 self._board,
+                self._reporter,
             )
             shift.work(stop, self._spoken)
         except JournalCorrupt as exc:
@@ -228,6 +231,7 @@ class _Run:
         service: Service,
         updates: UpdateHands | None,
         board: Bulletin,
+        reporter: Reporter,
     ) -> None:
         self._service, self._board = service, board
         self._journal, self._inbox, self._boot = journal, inbox, identity.boot
@@ -258,6 +262,7 @@ class _Run:
             limits=config.journal.limits(),
             updates=updates,
             start_anew=self._start_anew,
+            report=reporter.make,
             wipe=partial(wipe, papers.folder, key_path(journal.path), journal),
         )
         self._updates, self._leave, self._anew = updates, leave, False

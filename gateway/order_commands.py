@@ -20,7 +20,7 @@ WHAT = Words(
     "rollback (to the software in the other slot); text is acknowledged by the person at the box",
 )
 TEXT = "text"
-ONLY_BY_FLEET = {"retire"}
+ONLY_BY_FLEET = {"retire", "logs", "selftest"}
 """More is to be done beside the order: `xunkong fleet` does it."""
 
 KNOWN = UNATTENDED - ONLY_BY_FLEET | {TEXT}

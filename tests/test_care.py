@@ -1,15 +1,19 @@
 """Care for a unit from the gateway: real processes, mosquitto over TLS, the commands as they are typed."""
 
 import json
+import os
 import re
+import threading
 
 import pytest
 
 import xunkong
 from device.papers import Papers
+from device.reporter import REPORT, WISH
 from gateway.fleet.roll import entries
 from sim.broker import find_mosquitto
 from sim.city import City, wait_for
+from wire.report import packed
 from wire.words import Fault
 
 pytestmark = pytest.mark.timeout(300)
@@ -42,6 +46,34 @@ def fleet(town, capsys):
         return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     return type_it
+
+
+def test_what_a_unit_finds_of_itself(fleet, unit):
+    code, found = fleet("selftest", "cp-1")
+    assert {"journal", "clock", "cpu", "link"} <= {row.get("part") for row in found}
+    assert found[-1] == {"unit": "cp-1", "fit": code == 0}
+
+
+def test_logs_come_over_the_wire(fleet, unit, tmp_path):
+    """Far more than a piece; the helper, which systemd would start, is played."""
+    keep = tmp_path / "report"
+    keep.mkdir()
+    unit.program.stop()
+    with unit.config.open("a", encoding="utf-8") as file:
+        file.write(f'[report]\nkeep = "{keep}"\n')
+    unit.program.start()
+    lines = [os.urandom(40).hex() for _ in range(1_500)]
+
+    def help_it():
+        assert wait_for((keep / WISH).exists, WAIT_S)
+        (keep / REPORT).write_bytes(packed("\n".join(lines).encode()))
+        (keep / WISH).unlink()
+
+    helper = threading.Thread(target=help_it)
+    helper.start()
+    code, said = fleet("logs", "cp-1", "--lines", "1500")
+    helper.join(WAIT_S)
+    assert (code, [row["line"] for row in said]) == (0, lines)
 
 
 def test_a_unit_s_way_out(town, unit, fleet):

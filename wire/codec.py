@@ -16,13 +16,33 @@ from wire.depth import deeper_than
 from wire.limits import MAX_DEPTH
 from wire.live import Hello
 from wire.orders import Ack, CertGrant, CertRequest, ConfigMessage, OrderMessage, PhotoAck, Refused
+from wire.report import Report, ReportAck
 
 T = TypeVar("T")
 Signable = TypeVar(
-    "Signable", Ack, PhotoAck, Refused, ConfigMessage, OrderMessage, Hello, CertRequest, CertGrant
+    "Signable",
+    Ack,
+    PhotoAck,
+    Refused,
+    ConfigMessage,
+    OrderMessage,
+    Hello,
+    CertRequest,
+    CertGrant,
+    Report,
+    ReportAck,
 )
 AnySignable = (
-    Ack | PhotoAck | Refused | ConfigMessage | OrderMessage | Hello | CertRequest | CertGrant
+    Ack
+    | PhotoAck
+    | Refused
+    | ConfigMessage
+    | OrderMessage
+    | Hello
+    | CertRequest
+    | CertGrant
+    | Report
+    | ReportAck
 )
 _END = re.compile(rb',"sig":"([A-Za-z0-9_-]{86})"}\Z')
 

@@ -177,6 +177,7 @@ class ConfigMessage(Struct, frozen=True, omit_defaults=True):
 
 UNATTENDED = frozenset(
     {"photo", "locate", "reboot", "sos-over", "update", "patch", "rollback", "retire"}
+    | {"logs", "selftest"}
 )
 """Orders that a unit carries out by itself: nobody at the box is asked to acknowledge them."""
 

@@ -18,6 +18,7 @@ from wire.live import Hello, Pos, State, WorkerState
 from wire.orders import Ack, CertGrant, CertRequest, ConfigMessage, OrderMessage, PhotoAck, Refused
 from wire.records import KINDS, AnyRecord
 from wire.release import COUNT
+from wire.report import Report, ReportAck
 
 FOLDER = Path(__file__).parent / "schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -78,6 +79,10 @@ CHANNELS = (
     Channel(
         "xk/v1/{unit}/up/csr", "receive", ("cert-request",), 1, False, "A certificate is wanted"
     ),
+    Channel("xk/v1/{unit}/up/report", "receive", ("report",), 1, False, "What an order asked for"),
+    Channel(
+        "xk/v1/{unit}/down/report", "send", ("report-ack",), 1, False, "How far a report is kept"
+    ),
     Channel("xk/v1/{unit}/down/cert", "send", ("cert-grant",), 1, False, "The certificate"),
     Channel(
         "xk/v1/gw/{worker}/state", "send", ("worker-state",), 1, True, "A worker; will: offline"
@@ -111,6 +116,8 @@ _MESSAGES: dict[str, Any] = {
     "worker-state": WorkerState,
     "cert-request": CertRequest,
     "cert-grant": CertGrant,
+    "report": Report,
+    "report-ack": ReportAck,
 }
 
 

@@ -20,8 +20,8 @@ LONGEST = 160
 """Characters of the longest topic, a photo chunk's, and some to spare. MQTT allows 65,535, and what was parsed
 is remembered."""
 
-UpKind = Literal["hello", "state", "pos", "log", "photo", "csr", "release"]
-DownKind = Literal["ack", "config", "order", "cert", "release"]
+UpKind = Literal["hello", "state", "pos", "log", "photo", "csr", "release", "report"]
+DownKind = Literal["ack", "config", "order", "cert", "release", "report"]
 
 
 class Up(Struct, frozen=True):
@@ -105,6 +105,14 @@ def release(unit: str, sha256: str, offset: int) -> str:
     return f"{ROOT}/{unit}/down/release/{sha256}/{offset}"
 
 
+def report_up(unit: str) -> str:
+    return f"{ROOT}/{unit}/up/report"
+
+
+def report_down(unit: str) -> str:
+    return f"{ROOT}/{unit}/down/report"
+
+
 def worker_state(worker: str) -> str:
     return f"{ROOT}/{GATEWAY}/{worker}/state"
 
@@ -148,7 +156,7 @@ def _worker(parts: list[str]) -> Worker | None:
 
 def _up(unit: str, kind: str, rest: list[str]) -> Up | None:
     match kind, rest:
-        case (("hello" | "state" | "pos" | "csr"), []):
+        case (("hello" | "state" | "pos" | "csr" | "report"), []):
             return Up(unit, kind)
         case "log", [("event" | "track") as stream]:
             return Up(unit, "log", stream=stream)
@@ -159,7 +167,7 @@ def _up(unit: str, kind: str, rest: list[str]) -> Up | None:
 
 def _down(unit: str, kind: str, rest: list[str]) -> Down | None:
     match kind, rest:
-        case (("config" | "order" | "cert"), []):
+        case (("config" | "order" | "cert" | "report"), []):
             return Down(unit, kind)
         case "ack", [("event" | "track" | "photo") as about]:
             return Down(unit, "ack", about=about)

@@ -29,6 +29,7 @@ from device.core.power import Power
 from device.core.present import Present
 from device.core.proofs import Proofs
 from device.core.renewal import Renewal
+from device.core.reports import Reports
 from device.core.retirement import Retirement
 from device.core.room import Room
 from device.core.roster import Roster
@@ -131,6 +132,7 @@ class Agent:
                 drive,
                 lambda: upload.waits or any(delivery.queue().values()),
             ),
+            Reports(identity.unit, means, scribe, picture, urgent, delivery, token),
             downlink,
             uplink,
             Renewal(identity.unit, means, timekeeper, picture, delivery, token),

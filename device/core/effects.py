@@ -233,6 +233,15 @@ class StartAnew(Struct, frozen=True):
     """Stop in good order, and be started again: from the other slot, or as a unit that is retired."""
 
 
+class MakeReport(Struct, frozen=True):
+    """Make what `order` asks for (`logs`, `selftest`); `ReportMade` brings it. `parts`: name and last word of each."""
+
+    order: str
+    what: str
+    text: str | None
+    parts: tuple[tuple[str, str], ...]
+
+
 class Wipe(Struct, frozen=True):
     """Wipe the unit's keys, and mark it as retired; `Wiped` says what came of it."""
 
@@ -274,4 +283,5 @@ Effect = (
     | AskUpdater
     | StartAnew
     | Wipe
+    | MakeReport
 )

@@ -315,6 +315,14 @@ class SlotsSaid(Struct, frozen=True):
         return self.trial or self.good
 
 
+class ReportMade(Struct, frozen=True):
+    """The report (a zlib stream) that `order` asked for, and what it says in a line; None: why there is none."""
+
+    order: str
+    data: bytes | None
+    says: str
+
+
 class Wiped(Struct, frozen=True):
     """The unit's keys are gone (`why` None), or why they are not."""
 
@@ -359,5 +367,6 @@ Event = (
     | SlotsSaid
     | PatchesSaid
     | Wiped
+    | ReportMade
     | Tick
 )

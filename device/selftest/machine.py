@@ -41,7 +41,7 @@ def try_journal(path: Path, config: DeviceConfig) -> Finding:
     except JournalError as exc:
         return Finding("journal", "fault", exc.words)
     journal.close()
-    return _medium(where.parent)
+    return try_medium(where.parent)
 
 
 def _stop_it_first() -> Words:
@@ -51,7 +51,8 @@ def _stop_it_first() -> Words:
     )
 
 
-def _medium(folder: Path) -> Finding:
+def try_medium(folder: Path) -> Finding:
+    """Whether the journal's medium takes writes in time, and has room."""
     free_mb = Board(folder).read().disk_free_mb or 0
     try:
         fsync_ms = _fsync_ms(folder)

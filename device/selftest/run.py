@@ -33,7 +33,7 @@ def selftest(
     for finding in _findings(path, config, person):
         person.done()
         findings.append(finding)
-        print(_json(finding) if as_json else _line(finding, language), flush=True)
+        print(finding_json(finding) if as_json else _line(finding, language), flush=True)
     ready = fit(findings)
     if as_json:
         print(msgspec.json.encode({"fit": ready}).decode())
@@ -85,7 +85,8 @@ def _line(finding: Finding, language: Language) -> str:
     return f"{line}\n{'':<16} → {finding.remedy.say(language)}"
 
 
-def _json(finding: Finding) -> str:
+def finding_json(finding: Finding) -> str:
+    """One finding for machines."""
     remedy = finding.remedy
     fields = {
         "part": finding.part,

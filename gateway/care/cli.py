@@ -1,10 +1,11 @@
-"""The commands of care: `xunkong fleet list|show|locate|reboot|config|retire`."""
+"""The commands of care: `xunkong fleet list|show|locate|reboot|logs|selftest|config|retire`."""
 
 import argparse
 from pathlib import Path
 
 from gateway.care.errands import errand_commands
 from gateway.care.listing import list_command
+from gateway.care.reports import report_commands
 from gateway.care.retire import retire_command
 from gateway.care.whole import show_command
 from gateway.terminal import leaf
@@ -17,6 +18,7 @@ def care_commands(commands: Commands) -> None:
     list_command(commands)
     show_command(commands)
     errand_commands(commands)
+    report_commands(commands)
     _config_command(commands)
     retire_command(commands)
 

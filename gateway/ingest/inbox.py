@@ -109,7 +109,8 @@ class Inbox:
     def _lane(self, topic: str) -> _Lane:
         if topic.endswith("/log/track"):
             return self._tracks
-        return self._photos if "/up/photo/" in topic or "/up/release/" in topic else self._first
+        light = "/up/photo/" in topic or "/up/release/" in topic or topic.endswith("/up/report")
+        return self._photos if light else self._first
 
     def take(self, wait_s: float) -> list[Message]:
         """The next group; empty when nothing came within `wait_s`."""

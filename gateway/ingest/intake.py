@@ -18,6 +18,8 @@ from gateway.ingest.live import Live
 from gateway.ingest.photos import Answer, Chunk, Shelf
 from gateway.ingest.registry import Registry
 from gateway.ingest.releases import Asked, Hatch, asked
+from gateway.ingest.reports import NotAsked
+from gateway.ingest.reports import take as take_report
 from gateway.ingest.suns import SunWatch, Used
 from gateway.store.book import Book, Seal
 from gateway.store.heads import Gap, Head, Joined, Key
@@ -31,6 +33,7 @@ from wire.chain import Signer
 from wire.live import Hello, Pos, State
 from wire.orders import Ack, CertRequest, Refused
 from wire.records import AlarmName, Checkin, Clock, Crew, Dropped, Photo, Stream
+from wire.report import Report, ReportAck
 
 ISLANDS_PER_UNIT = 256
 LIVE_EVERY_MS = 1_000
@@ -302,6 +305,8 @@ class Intake:
     ) -> None:
         if isinstance(what.message, Hello):
             self._hello(message, place, what, now_ms)
+        elif isinstance(what.message, Report):
+            self._report(message, place, what, now_ms)
         else:
             self._request(message, place, what, now_ms)
 
@@ -353,6 +358,22 @@ class Intake:
             return
         self.counter.take(connection, unit, asked, now_ms)
 
+    def _report(
+        self, message: Message, place: topics.Up, signed: codec.Signed[Report], now_ms: int
+    ) -> None:
+        piece, unit = signed.message, place.unit
+        fault = self._registry.check(unit, signed.text, signed.kid, signed.sig)
+        try:
+            if fault:
+                raise NotAsked(fault)
+            held = take_report(self._book.connection, unit, piece, now_ms)
+        except NotAsked as exc:
+            self._refuse(message, place, str(exc), now_ms)
+            return
+        topic = topics.report_down(unit)
+        payload = codec.encode_signed(ReportAck(1, piece.order, held), topic, self._signer)
+        self._refusals.append(Answer(topic, payload, message.via))
+
     def _declare(self, key: Key, gap: Gap, why: str) -> None:
         self._book.declare_gap(key, gap, why)
         self._drain(self._branches.all(key))
@@ -378,7 +399,17 @@ class Intake:
         return Answer(topic, codec.encode_signed(ack, topic, self._signer), via)
 
 
-What = Batch | codec.Signed[Hello] | codec.Signed[CertRequest] | State | Pos | Chunk | Asked | None
+What = (
+    Batch
+    | codec.Signed[Hello]
+    | codec.Signed[CertRequest]
+    | codec.Signed[Report]
+    | State
+    | Pos
+    | Chunk
+    | Asked
+    | None
+)
 _PASSING = (State, Pos, Chunk, Asked, type(None))
 """What asks for no transaction."""
 
@@ -387,10 +418,8 @@ def _read(place: topics.Up, message: Message) -> What:
     payload = message.payload
     if place.kind == "log":
         return decode_batch(payload)
-    if place.kind == "hello":
-        return codec.decode_signed(payload, message.topic, Hello)
-    if place.kind == "csr":
-        return codec.decode_signed(payload, message.topic, CertRequest)
+    if place.kind in ("hello", "csr", "report"):
+        return _signed(place, message)
     if place.kind == "pos":
         return codec.decode(payload, Pos)
     if place.kind == "state":
@@ -402,6 +431,16 @@ def _read(place: topics.Up, message: Message) -> What:
             raise BadPayload(f"a state of unit {state.unit}")
         return state
     return _chunk(place, message)
+
+
+def _signed(
+    place: topics.Up, message: Message
+) -> codec.Signed[Hello] | codec.Signed[CertRequest] | codec.Signed[Report]:
+    if place.kind == "hello":
+        return codec.decode_signed(message.payload, message.topic, Hello)
+    if place.kind == "csr":
+        return codec.decode_signed(message.payload, message.topic, CertRequest)
+    return codec.decode_signed(message.payload, message.topic, Report)
 
 
 def _chunk(place: topics.Up, message: Message) -> Chunk | Asked | None:

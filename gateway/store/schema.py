@@ -301,6 +301,17 @@ orders = Table(
 )
 """Orders as they were given; what became of them stands in the units' own records."""
 
+reports = Table(
+    "reports",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("unit", String(32), nullable=False, index=True),
+    Column("total", BigInteger, nullable=False),
+    Column("data", Bytes, nullable=False),
+    Column("begun_ms", BigInteger, nullable=False),
+)
+"""What units sent because an order asked for it (`wire.report`), as far as it is here: the newest few of each."""
+
 certificates = Table(
     "certificates",
     metadata,

@@ -19,6 +19,7 @@ MOST_OPEN = {
     "xunkong-update.service": 1.3,
     "xunkong-patch.service": 3.0,
     "xunkong-device-restart.service": 1.3,
+    "xunkong-logs.service": 1.3,
     "xunkong-ingest.service": 1.3,
     "xunkong-forward.service": 1.3,
     "xunkong-authority.service": 1.3,
