@@ -1,10 +1,9 @@
 """What a technician brings to a virtual Pi: a bundle that was made once, a gateway with broker, and the command."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,16 +14,35 @@ from gateway.fleet.broker_folder import now_ms
 from gateway.lookup import UnitRow, unit_rows
 from gateway.site import lay_out
 from gateway.store.open import open_store
-from hardware.pn532.twin import Pn532Twin
-from sim.broker import SiteBroker, free_ports
+from hardware.gps.synthetic import drive
+from sim.broker import SiteBroker, free_port, free_ports
 from sim.city import wait_for
 from sim.program import Program
+from tests.virtual_pi.parts import Parts
 from tests.virtual_pi.pi import Pi
 from tests.virtual_pi.yard import Yard
 
 WAIT_S = 60.0
-DIALOUT = 20
-"""The group that may use serial ports, by its number, which is the same on all Debians."""
+BADGE = "04a1b2c3d4e5f6"
+UNIT_CONFIG = f"""
+checkpoint = "east-gate"
+[[place]]
+id = "east-gate"
+name = "east"
+lat = 27.2418
+lon = 111.4725
+radius_m = 50
+[[badge]]
+uid = "{BADGE}"
+person = "p-1"
+role = "officer"
+valid_from = 2026-01-01T00:00:00+08:00
+"""
+SINK = """
+[[sink]]
+kind = "cloudevents"
+url = "http://127.0.0.1:{port}/events"
+"""
 
 PASSWORD = "raspberry"
 MODEL = "/opt/board/model"
@@ -33,48 +51,52 @@ CMDLINE = "console=serial0,115200 console=tty1 root=PARTUUID=1 rootwait\n"
 
 
 class Depot:
-    """`folder` holds the site and the reports. The gateway is reached at the yard's own address."""
+    """`folder` holds the site and the reports. The gateway is reached at the yard's own address; a platform's
+    stand-in has what it forwards."""
 
     def __init__(self, folder: Path, yard: Yard, bundle: Path) -> None:
         self.folder, self.yard, self.bundle = folder, yard, bundle
         self.site = folder / "site"
         lay_out(self.site, [yard.host], free_ports(3))
         self.toml = self.site / "gateway.toml"
+        port, self._events = free_port(), folder / "platform.jsonl"
+        with self.toml.open("a", encoding="utf-8") as toml:
+            toml.write(SINK.format(port=port))
+        platform = ["sim", "platform", "--port", str(port), "--store", str(self._events)]
+        self.platform = Program(platform, folder / "platform.log")
         self.broker = SiteBroker(self.toml)
         self.log = folder / "gateway.log"
         self.gateway = Program(["gateway", "run", "--config", str(self.toml)], self.log)
-        (folder / "reader.toml").write_text('[panel]\nkind = "none"\n', "utf-8")
+        wired = '[panel]\nkind = "none"\n[gps]\nport = "/dev/ttyAMA0"\n'
+        (folder / "wired.toml").write_text(wired, "utf-8")
         (folder / "bare.toml").write_text('[panel]\nkind = "none"\n[nfc]\n', "utf-8")
-        self.reader = Pn532Twin(folder / "nfc")
+        stream = b"".join(drive(time.time_ns() // 1_000_000, 3600, seed=1))
+        self.parts = Parts(stream, folder)
 
     def __enter__(self) -> "Depot":
+        self.parts.__enter__()
         self.broker.start()
+        self.platform.start().first_line()
         self.gateway.start()
         assert wait_for(lambda: "connected to broker" in self.log.read_text("utf-8"), WAIT_S)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.gateway.stop()
+        self.platform.stop()
         self.broker.stop()
-        self.reader.stop()
+        self.parts.__exit__()
 
-    def wired(self) -> tuple[str, str]:
-        """The reader's end for a Pi, and where the builder's book has it on a Pi 4."""
-        terminal = os.path.realpath(self.folder / "nfc")
-        shutil.chown(terminal, 0, DIALOUT)
-        Path(terminal).chmod(0o660)
-        return terminal, "/dev/ttyAMA3"
-
-    def parts(self, pi: Pi) -> Path:
-        """What differs from the book: no panel, and no reader where none is wired."""
-        return self.folder / ("reader.toml" if pi.binds else "bare.toml")
+    def differs(self, pi: Pi) -> Path:
+        """What differs from the book: no panel; a receiver beside the reader, or no reader where none is wired."""
+        return self.folder / ("wired.toml" if pi.binds else "bare.toml")
 
     def words(self, pi: Pi, unit: str, *more: str | Path) -> list[str]:
         """The whole command that makes `pi` the checkpoint `unit`."""
         words = ["provision", "host", pi.address, "--unit", unit, "--role", "checkpoint"]
         words += ["--gateway", self.toml, "--bundle", self.bundle, "--user", "pi"]
         words += ["--key", pi.place.key, "--known-hosts", pi.known_hosts, "--model-file", MODEL]
-        words += ["--parts", self.parts(pi), "--report", self.folder, "--json", *more]
+        words += ["--parts", self.differs(pi), "--report", self.folder, "--json", *more]
         return [sys.executable, "-m", "xunkong", *map(str, words)]
 
     def by_code(self, pi: Pi, unit: str) -> list[str]:
@@ -123,6 +145,24 @@ class Depot:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def tapped(self, unit: str) -> dict[str, Any]:
+        """What the platform has of a tap at the reader of `unit`, which gets its configuration first."""
+        config = self.folder / "unit.toml"
+        config.write_text(UNIT_CONFIG, "utf-8")
+        self.gateway_says("config", "push", "--unit", unit, str(config))
+        assert wait_for(lambda: (row := self.row(unit)) and row.config == 1, WAIT_S)
+        self.parts.reader.present(BADGE)
+        try:
+            assert wait_for(lambda: bool(self._checkins()), WAIT_S)
+        finally:
+            self.parts.reader.remove()
+        return self._checkins()[0]
+
+    def _checkins(self) -> list[dict[str, Any]]:
+        lines = self._events.read_text("utf-8").splitlines() if self._events.exists() else ()
+        events = [json.loads(line)["event"] for line in lines]
+        return [one for one in events if one["type"] == "cn.xunkong.checkin.v1"]
+
     def row(self, unit: str) -> UnitRow | None:
         """The unit as the gateway sees it."""
         store = open_store(load(self.toml).store.url)
@@ -162,15 +202,15 @@ def flashed(pi: Pi, sudo: str = "NOPASSWD: ALL") -> Pi:
 
 
 @contextmanager
-def depot(folder: Path, yard: Yard, release: str) -> Iterator[Depot]:
-    """One whose bundle is for this processor and Debian `release`; making it takes half a minute."""
-    with Depot(folder, yard, make_bundle(folder, release)) as made:
+def depot(folder: Path, yard: Yard, release: str, arch: str = "x86_64") -> Iterator[Depot]:
+    """One with a bundle for Debian `release` on processors of `arch`; making it takes half a minute."""
+    with Depot(folder, yard, make_bundle(folder, release, arch)) as made:
         yield made
 
 
-def make_bundle(folder: Path, release: str) -> Path:
-    """A bundle for this processor and Debian `release`."""
-    bundle = folder / f"{release}.zip"
-    words = ["provision", "bundle", "--arch", "x86_64", "--os", release, "--to", str(bundle)]
+def make_bundle(folder: Path, release: str, arch: str = "x86_64") -> Path:
+    """A bundle for Debian `release` on processors of `arch`."""
+    bundle = folder / f"{release}-{arch}.zip"
+    words = ["provision", "bundle", "--arch", arch, "--os", release, "--to", str(bundle)]
     subprocess.run([sys.executable, "-m", "xunkong", *words], check=True, timeout=600)
     return bundle

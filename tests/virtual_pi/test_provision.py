@@ -13,11 +13,9 @@ import pytest
 from provision.host.run import STEPS
 from provision.sd.bookworm import FIRST
 from sim.broker import find_mosquitto
-from sim.city import wait_for
 from tests.virtual_pi.depot import (
     CMDLINE,
     CONFIG_TXT,
-    WAIT_S,
     Depot,
     depot,
     flashed,
@@ -32,30 +30,19 @@ from tests.virtual_pi.yard import Yard
 pytestmark = [pytest.mark.virtual_pi, pytest.mark.timeout(1200)]
 
 BROKEN = {
+    "clock": "session",
     "carry": "laptop",
     "packages": "laptop",
     "boot": "session",
+    "account": "laptop",
     "software": "cable",
+    "settings": "session",
     "papers": "laptop",
+    "chrony": "cable",
     "services": "session",
 }
 """Where a run is broken off, and what is lost: the laptop, the SSH session, the network."""
 
-BADGE = "04a1b2c3d4e5f6"
-UNIT_CONFIG = f"""
-checkpoint = "east-gate"
-[[place]]
-id = "east-gate"
-name = "east"
-lat = 27.2418
-lon = 111.4725
-radius_m = 50
-[[badge]]
-uid = "{BADGE}"
-person = "p-1"
-role = "officer"
-valid_from = 2026-01-01T00:00:00+08:00
-"""
 HANG_UP = 'for p in /proc/[0-9]*; do [ "$(stat -c %U $p)" = pi ] && kill ${p#/proc/}; done; true'
 SOON_S = 0.2
 """After which a step is under way; whether it is or has just ended is no matter."""
@@ -71,7 +58,7 @@ def home(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot
 
 @pytest.fixture(scope="module")
 def pi(home: Depot, yard: Yard) -> Iterator[Pi]:
-    made = flashed(yard.pi("cp1", debian_root("bookworm"), [home.wired()])).power_on()
+    made = flashed(yard.pi("cp1", debian_root("bookworm"), home.parts.binds)).power_on()
     with left_on(made):
         yield made
 
@@ -111,17 +98,11 @@ def test_from_bare_sshd_to_duty(home: Depot, pi: Pi) -> None:
     assert "cp-1" in sheet and "Raspberry Pi 4" in sheet and "GPIO4" in sheet
 
 
-def test_a_tap_at_its_reader_is_at_the_gateway(home: Depot, pi: Pi) -> None:
-    (home.folder / "unit.toml").write_text(UNIT_CONFIG, "utf-8")
-    home.gateway_says("config", "push", "--unit", "cp-1", str(home.folder / "unit.toml"))
-    assert wait_for(lambda: (row := home.row("cp-1")) and row.config == 1, WAIT_S)
-    home.reader.present(BADGE)
-    try:
-        assert wait_for(lambda: home.gateway_says("records", "--kind", "checkin"), WAIT_S)
-    finally:
-        home.reader.remove()
-    record = home.gateway_says("records", "--kind", "checkin")[0]["record"]
-    assert (record["person"], record["place"]) == ("p-1", "east-gate")
+def test_a_tap_at_its_reader_is_at_the_platform(home: Depot, pi: Pi) -> None:
+    event = home.tapped("cp-1")
+    assert pi.tries("journalctl -u xunkong-device -o cat | grep -q 'gps: ok'")
+    assert event["source"] == "/units/cp-1"
+    assert (event["data"]["person"], event["data"]["place"]) == ("p-1", "east-gate")
 
 
 def status(pi: Pi) -> dict[str, Any]:
@@ -179,8 +160,8 @@ def test_a_fleet_of_two_debians_and_one_that_is_not_there(home: Depot, pi: Pi, y
     gone = f"{yard.host}:1"
     lines = [
         "host,unit,role,parts,bundle",
-        f"{pi.address},cp-9,checkpoint,{home.parts(pi)},",
-        f"{newer.address},cp-3,checkpoint,{home.parts(newer)},{home.folder}",
+        f"{pi.address},cp-9,checkpoint,{home.differs(pi)},",
+        f"{newer.address},cp-3,checkpoint,{home.differs(newer)},{home.folder}",
         f"{gone},cp-4,checkpoint,,",
     ]
     known.write_text("".join(one.known_hosts.read_text("utf-8") for one in (pi, newer)), "utf-8")
