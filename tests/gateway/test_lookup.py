@@ -158,7 +158,8 @@ def test_a_unit_as_it_stands(any_bench, state):
     fix = LiveFix(27.2418, 111.4725, 2_000)
     any_bench.take(
         state(fix=fix, role="vehicle", crew=["p-1"], queue={"event": 3}, clock="gnss", config=1,
-              version="0.4.0", machine="aarch64-bookworm", alarms=["gps silent"])
+              version="0.4.0", machine="aarch64-bookworm", patches="2026-11-24",
+              alarms=["gps silent"])
     )  # fmt: skip
     any_bench.take()
     push(any_bench.store, "cp-01", roster.Wanted())
@@ -167,7 +168,7 @@ def test_a_unit_as_it_stands(any_bench, state):
     assert msgspec.structs.asdict(row) == {
         "unit": "cp-01", "online": True, "role": "vehicle", "heard_age_s": 1.0, "lat": 27.2418,
         "lon": 111.4725, "fix_age_s": 3.0, "crew": ["p-1"], "queue": {"event": 3}, "clock": "gnss",
-        "config": 1, "config_wanted": 2, "version": "0.4.0",
+        "config": 1, "config_wanted": 2, "version": "0.4.0", "patches": "2026-11-24",
         "broken": ["gps silent", "configuration 1 in use, 2 is wanted"],
         "health": None, "machine": "aarch64-bookworm",
     }  # fmt: skip
