@@ -13,9 +13,11 @@ import pytest
 from provision.host.run import STEPS
 from provision.sd.bookworm import FIRST
 from sim.broker import find_mosquitto
+from sim.city import wait_for
 from tests.virtual_pi.depot import (
     CMDLINE,
     CONFIG_TXT,
+    WAIT_S,
     Depot,
     depot,
     flashed,
