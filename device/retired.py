@@ -6,7 +6,6 @@ gateway has revoked it. The records stay: they are evidence, and whoever has the
 """
 
 import logging
-import math
 import os
 import stat
 import threading
@@ -57,11 +56,14 @@ def wipe(folder: Path, key: Path, journal: Journal) -> None:
 
 
 def stay_off(path: Path, config: DeviceConfig, stop: threading.Event, service: Service) -> None:
-    """Says at the panel and to systemd that the unit is retired, until `stop`; wipes what was left over."""
-    where = journal_path(path, config)
+    """Says at the panel and to systemd that the unit is retired; wipes what was left over.
+
+    Until `stop`, or new papers: the unit ends then, and systemd starts it for duty.
+    """
+    where, folder = journal_path(path, config), identity_folder(path, config)
     try:
         with closing(Journal.open(where)) as journal:
-            wipe(identity_folder(path, config), key_path(where), journal)
+            wipe(folder, key_path(where), journal)
     except (JournalError, Fault) as exc:
         log.error("%s", exc)
     log.warning("RETIRED: no tap is taken; the keys are wiped")
@@ -69,7 +71,7 @@ def stay_off(path: Path, config: DeviceConfig, stop: threading.Event, service: S
         "已退役：密钥已清除，不接受打卡；重新启用请用 xunkong provision host 或 device enrol",
         "retired: its keys are wiped, takes no tap; to use it again: xunkong provision host, or device enrol",
     )
-    show(path, words, math.inf, stop, service)
+    show(path, words, lambda: stop.is_set() or not is_retired(folder), service)
 
 
 def _mark(path: Path) -> None:

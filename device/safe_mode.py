@@ -7,6 +7,7 @@ taken, since nothing could be recorded; the gateway sees the unit as off-line.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from device.config import load
@@ -31,30 +32,31 @@ def safe_mode(config: Path, for_s: float, stop: threading.Event, service: Servic
         "安全模式：不接受打卡，将自动重试；原因见 journalctl -u xunkong-device",
         "safe mode: takes no tap, tried again by itself; why: journalctl -u xunkong-device",
     )
-    show(config, words, for_s, stop, service)
+    until_s = time.monotonic() + for_s
+    show(config, words, lambda: stop.is_set() or time.monotonic() >= until_s, service)
 
 
-def show(config: Path, words: Words, for_s: float, stop: threading.Event, service: Service) -> None:
-    """Shows at the panel, for `for_s`, that no tap is taken, and `words` to systemd."""
+def show(config: Path, words: Words, over: Callable[[], bool], service: Service) -> None:
+    """Shows at the panel that no tap is taken, and `words` to systemd, until it is `over`."""
     inbox = Inbox()
     panel = _panel(config, inbox)
     service.ready(words)
     try:
         panel.trouble(True)
         panel.signal(SIGNAL)
-        _answer_buttons(panel, inbox, time.monotonic() + for_s, stop, service)
+        _answer_buttons(panel, inbox, over, service)
     finally:
         service.stopping()
         panel.close()
 
 
 def _answer_buttons(
-    panel: Display, inbox: Inbox, until_s: float, stop: threading.Event, service: Service
+    panel: Display, inbox: Inbox, over: Callable[[], bool], service: Service
 ) -> None:
     """Whoever presses a button hears what is the matter."""
-    while not stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
+    while not over():
         service.alive()
-        event = inbox.take(min(left_s, LOOK_S))
+        event = inbox.take(LOOK_S)
         if isinstance(event, ev.ButtonMoved) and event.pressed:
             panel.signal(SIGNAL)
 

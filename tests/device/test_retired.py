@@ -96,7 +96,8 @@ def test_a_link_in_a_key_s_place_leads_nowhere(box):
     assert is_retired(box / "identity")
 
 
-def test_off_duty_it_wipes_what_was_left_and_tells_systemd(box, tmp_path):
+@pytest.mark.parametrize("how", ["stop", "papers"])
+def test_off_duty_it_wipes_what_was_left_and_tells_systemd(box, tmp_path, how):
     (box / "identity/retired").touch()
     heard, stop = Heard(tmp_path / "notify"), threading.Event()
     path = box / "device.toml"
@@ -105,10 +106,14 @@ def test_off_duty_it_wipes_what_was_left_and_tells_systemd(box, tmp_path):
     thread.start()
     try:
         heard.until("READY=1")
+        assert not (box / "unit.key").exists()
+        if how == "papers":
+            lay(box / "identity", Ed25519PrivateKey.generate(), b"certificate", b"authority")
+            thread.join(20)
+            assert not thread.is_alive()
     finally:
         stop.set()
         thread.join(20)
         heard.close()
     assert not thread.is_alive()
-    assert not (box / "unit.key").exists()
     assert settings(box) == ["run"]

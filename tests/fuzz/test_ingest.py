@@ -27,6 +27,7 @@ from wire import chain, codec, topics
 from wire.batch import BadPayload, decode_batch, encode_batch, encode_record, pack
 from wire.live import Health, Hello, LiveFix, Pos, State
 from wire.orders import Ack, CertRequest
+from wire.report import Report
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
@@ -55,6 +56,7 @@ class Thief:
         self.messages = {
             topics.hello("cp-66"): hello,
             topics.csr("cp-66"): request,
+            topics.report_up("cp-66"): Report(1, "o-1", 0, 9, "AAAA"),
             topics.state("cp-66"): state,
             topics.pos("cp-66"): Pos(1, fix),
         }
@@ -114,7 +116,7 @@ class Thief:
     def _message(self):
         topic, good = self.dice.choice(list(self.messages.items()))
         text = self.mutator.json(msgspec.to_builtins(good))
-        if topic.endswith(("hello", "csr")):
+        if topic.endswith(("hello", "csr", "report")):
             text = self._signed_text(text, topic)
         return topic, self.mutator.zlib(text) if self.dice.random() < 0.1 else pack(text)
 

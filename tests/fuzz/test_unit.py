@@ -27,6 +27,7 @@ from wire.orders import (
 )
 from wire.records import Checkin
 from wire.release import Named
+from wire.report import ReportAck
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
@@ -66,6 +67,7 @@ class BadBroker:
             (topics.config("v-1"), ConfigMessage(1, "v-1", self.number, CONFIG)),
             (topics.order("v-1"), order),
             (topics.cert("v-1"), CertGrant(1, self.grant)),
+            (topics.report_down("v-1"), ReportAck(1, "o-1", 9)),
             (topics.worker_state("w1"), WorkerState(1, True, STORE, now_ms, self.cert)),
         ]
 

@@ -24,7 +24,7 @@ SERVICES = (
 OTHERS = (
     *("xunkong-backup.timer", "xunkong-retain.timer", "xunkong-broker-reload.path"),
     *("xunkong-device-reboot.path", "xunkong-device-poweroff.path"),
-    *("xunkong-trial.timer", "xunkong-update.path"),
+    *("xunkong-trial.timer", "xunkong-update.path", "xunkong-logs.path"),
 )
 WAIT_S, LOOK_S = 120.0, 0.2
 
@@ -52,6 +52,11 @@ class Site:
     def gateway(self, words: str) -> str:
         """What `xunkong gateway WORDS` printed there, as root."""
         command = f"/opt/xunkong/current/bin/xunkong gateway {words}"
+        return self.pi.run(f"{command} --config /etc/xunkong/gateway.toml")
+
+    def fleet(self, words: str) -> str:
+        """What `xunkong fleet WORDS` printed there, as root."""
+        command = f"/opt/xunkong/current/bin/xunkong fleet {words}"
         return self.pi.run(f"{command} --config /etc/xunkong/gateway.toml")
 
     def shows(self, unit: str, name: str) -> str:

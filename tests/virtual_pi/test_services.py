@@ -75,6 +75,24 @@ def test_the_receiver_is_heard(site):
     site.until("journalctl -b -u xunkong-device -o cat | grep 'gps: ok'")
 
 
+def test_a_unit_s_logs_come_to_the_gateway(site):
+    """Read by another user: the unit itself may not."""
+    lines = site.fleet(f"logs {UNIT} --unit-service device").splitlines()
+    assert any("gps: ok" in line for line in lines)
+    assert not any("sshd" in line for line in lines)
+    assert "systemd-journal" not in site.pi.run("id xunkong-device")
+
+
+def test_a_unit_tests_itself_beside_its_work(site):
+    before = site.pids()
+    *found, verdict = [
+        json.loads(line) for line in site.fleet(f"selftest {UNIT} --json").splitlines()
+    ]
+    assert {one["part"]: one["verdict"] for one in found}["nfc"] == "ok"
+    assert verdict == {"unit": UNIT, "fit": True}
+    assert site.pids() == before
+
+
 @pytest.fixture(scope="module")
 def found(site):
     """What each service could do there."""

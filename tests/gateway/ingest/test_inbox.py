@@ -127,11 +127,12 @@ def photo(n):
 
 
 def test_the_three_lanes_take_turns(filled):
-    inbox = filled(photo(0), photo(1), track(1), event(1))
+    report = Message("xk/v1/cp-01/up/report", b"x" * 100)
+    inbox = filled(photo(0), report, photo(1), track(1), event(1))
     first, second, third = (inbox.take(0) for _ in range(3))
     assert [event(1).topic] == [m.topic for m in first]
     assert [track(1).topic] == [m.topic for m in second]
-    assert [photo(0).topic, photo(1).topic] == [m.topic for m in third]
+    assert [photo(0).topic, report.topic, photo(1).topic] == [m.topic for m in third]
     assert inbox.take(0) == []
 
 
