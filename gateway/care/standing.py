@@ -9,9 +9,10 @@ from cryptography import x509
 from msgspec import Struct
 
 from gateway.fleet.certificates import end_ms
+from gateway.fleet.roll import out_of_service
 from gateway.lookup import UnitRow, unit_rows
 from gateway.store.open import Store
-from gateway.store.schema import certificates, configs, strikes
+from gateway.store.schema import certificates, configs
 
 
 class Standing(Struct, frozen=True):
@@ -63,15 +64,9 @@ def standings(store: Store, now_ms: int) -> list[Standing]:
     rows = unit_rows(store, now_ms)
     with store.reading() as connection:
         places, ends = _places(connection), _ends(connection)
-        out = {row.unit: row.why for row in connection.execute(sa.select(strikes))}
+        out = out_of_service(connection)
     return [
-        Standing(
-            row,
-            places.get(row.unit),
-            ends.get(row.unit),
-            None if row.unit in ends else out.get(row.unit),
-        )
-        for row in rows
+        Standing(row, places.get(row.unit), ends.get(row.unit), out.get(row.unit)) for row in rows
     ]
 
 

@@ -55,6 +55,7 @@ def _row(one: Standing, store: Store, now: int) -> dict[str, Any]:
     return {
         **as_row(one),
         "machine": row.machine,
+        "patches": row.patches,
         "position": None if row.lat is None else [row.lat, row.lon],
         "fix_age_s": row.fix_age_s,
         "crew": row.crew,
@@ -115,6 +116,7 @@ def _lines(
             Words("发行", "release"),
             " ".join(str(v) for v in release.values() if v) if release else "-",
         ),
+        (Words("系统补丁", "patches"), seen.patches or "-"),
         (Words("配置", "config"), f"{seen.config or '-'} / {seen.config_wanted or '-'}"),
         (Words("时钟", "clock"), seen.clock or "-"),
         (Words("位置", "position"), _position(one, language)),

@@ -212,6 +212,14 @@ def is_known(connection: Connection, unit: str) -> bool:
     return any(connection.execute(query).first() for query in found)
 
 
+def out_of_service(connection: Connection) -> dict[str, str]:
+    """The units that were put out and have no certificate since, each with why."""
+    c = certificates.c
+    valid = sa.select(c.unit).where(c.der.is_not(None), c.revoked_ms.is_(None))
+    query = sa.select(strikes.c.unit, strikes.c.why).where(strikes.c.unit.not_in(valid))
+    return {row.unit: row.why for row in connection.execute(query)}
+
+
 def unlisted(connection: Connection, crl: x509.CertificateRevocationList | None) -> set[str]:
     """The units with a certificate that is out and not on the list."""
     listed = {f"{one.serial_number:032x}" for one in crl or ()}

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct
 
+from gateway.fleet.roll import out_of_service
 from gateway.lookup import UnitRow, unit_rows
 from gateway.releases.shelf import Published, listed
 from gateway.rollout.plan import waves
@@ -65,9 +66,11 @@ def choose(store: Store, version: str, only: Sequence[str], now_ms: int) -> Chos
     for unit in only:
         if unit not in rows:
             raise Fault(f"没有单元 {unit}", f"there is no unit {unit}; xunkong gateway units")
+    with store.reading() as connection:
+        retired = out_of_service(connection)
     units, left_out = {}, {}
     for unit in only or rows:
-        why = _why_not(rows[unit], version, by_machine)
+        why = "retired" if unit in retired else _why_not(rows[unit], version, by_machine)
         if why is None:
             units[unit] = by_machine[rows[unit].machine or ""]
         else:

@@ -7,6 +7,7 @@ import pytest
 
 import xunkong
 from gateway.config import load
+from gateway.fleet.roll import strike_out
 from gateway.orders import listed
 from gateway.releases.shelf import Published
 from gateway.rollout.conductor import look
@@ -80,6 +81,14 @@ def test_patches_have_no_way_back(site, fleet):
     assert fleet("status")[1]["patches"] == "0.0"
     assert "have no way back" in fleet("rollback", code=2)
     assert fleet("status")[0]["state"] == "running"
+
+
+def test_a_retired_unit_is_left_out(site, fleet):
+    """It would be waited for to the end of days."""
+    with site[1].changing() as connection:
+        strike_out(connection, "u-1", "scrapped", NOW_MS)
+    begun, left = fleet("update", "--version", "0.2.0")
+    assert (begun["units"], left) == (1, {"unit": "u-1", "left_out": "retired"})
 
 
 def test_what_is_wrong_is_told(fleet):
