@@ -8,6 +8,7 @@ from provision.bundle import command
 from provision.laptop import laptop_only
 from provision.network.options import network_of, network_options
 from provision.sd.cli import sd_commands
+from provision.site_options import gateway_options
 from wire.commands import Commands
 from wire.words import Words
 
@@ -62,7 +63,6 @@ def _fleet_command(commands: Commands) -> None:
     )
     add.add_argument("--bundle", type=Path, metavar="FILE", help=said)
     _shared_options(commands, add)
-    add.set_defaults(host_key=None)
 
 
 def _shared_options(commands: Commands, add: argparse.ArgumentParser) -> None:
@@ -76,10 +76,7 @@ def _shared_options(commands: Commands, add: argparse.ArgumentParser) -> None:
 
 
 def _site_options(commands: Commands, add: argparse.ArgumentParser) -> None:
-    said = commands.say(
-        "网关的 gateway.toml（含 CA 密钥）", "the gateway's gateway.toml, its keys beside it"
-    )
-    add.add_argument("--gateway", type=Path, metavar="FILE", help=said)
+    gateway_options(commands, add)
     said = commands.say(
         "够不到网关时：其 keys/ca.crt", "without the gateway at hand: its keys/ca.crt"
     )

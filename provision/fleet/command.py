@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from provision.fleet.list import read_fleet
 from provision.fleet.run import Outcome, run_fleet
-from provision.host.command import agreed, split_port
+from provision.host.command import agreed, site_of, split_port
 from provision.host.hostkey import check_host_key
 from provision.network.options import NAMES, check_files
 from wire.words import Fault, Language, Words
 
 MOST = 50
 PASSED_ON = (
-    *("gateway", "ca", "release_key", "bundle", "parts"),
+    *("gateway", "gateway_key", "gateway_host_key", "ca", "release_key", "bundle", "parts"),
     *("zone", "user", "key", "known_hosts", "report"),
 )
 MACHINE = ("model_file", "boot_folder")
@@ -31,11 +31,13 @@ def provision_fleet(
         )
     check_files(args)
     members = read_fleet(args.fleet)
+    if args.gateway:
+        site_of(args, None)
     unreachable = {}
     for member in members:
         host, port = split_port(member.host, 22)
         try:
-            check_host_key(host, port, args.known_hosts, lambda q, f: agreed(args, q, f))
+            check_host_key(host, port, args.known_hosts, lambda q, f: agreed(args, q, f, None))
         except Fault as exc:
             unreachable[member.unit] = Outcome(member, {}, 0.0, (exc.words.zh, exc.words.en))
     for outcome in unreachable.values():

@@ -15,6 +15,7 @@ from provision.host.report import write_report
 from provision.host.run import run_steps
 from provision.host.show import Show
 from provision.host.site import Broker, Site, SiteByCode, SiteFolder
+from provision.host.site_ssh import SCHEME, SiteOverSsh, gateway_login
 from provision.network.wanted import Network
 from provision.steps.settings import read_parts
 from wire import topics
@@ -30,7 +31,9 @@ def provision_host(
     wish = wish_of(args, site, network)
     bundle = None if args.bundle.is_dir() else Bundle(args.bundle)
     login = _login(args, password)
-    check_host_key(login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f))
+    check_host_key(
+        login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f, args.host_key)
+    )
     show = Show(args.json, args.language)
     with Machine(login, args.dry_run) as machine:
         bundle = bundle or choose(args.bundle, ask_facts(machine, args.model_file).kind)
@@ -44,15 +47,28 @@ def provision_host(
 
 
 def site_of(args: argparse.Namespace, code: str | None) -> Site:
-    """The gateway, by its folder or by a code. Raises `Fault`."""
+    """The gateway, by its folder, over SSH or by a code. Raises `Fault`."""
     if args.gateway and not (args.ca or code):
-        return SiteFolder(args.gateway)
+        over_ssh = args.gateway.startswith(SCHEME)
+        return _over_ssh(args) if over_ssh else SiteFolder(Path(args.gateway))
     if args.ca and not args.gateway:
         return SiteByCode(args.ca, code)
     raise Fault(
-        "请给出 --gateway FILE（网关的 gateway.toml），或 --ca FILE 与 --code CODE",
-        "give either --gateway FILE (the gateway's gateway.toml), or --ca FILE with --code CODE",
+        "请给出 --gateway FILE（网关的 gateway.toml）或 ssh://用户@网关，或 --ca FILE 与 --code CODE",
+        "give either --gateway FILE (the gateway's gateway.toml) or ssh://user@gateway, or --ca FILE with --code CODE",
     )
+
+
+def _over_ssh(args: argparse.Namespace) -> Site:
+    login, config = gateway_login(args.gateway, args.gateway_key, args.known_hosts)
+    check_host_key(
+        login.host,
+        login.port,
+        login.known_hosts,
+        lambda q, f: agreed(args, q, f, args.gateway_host_key),
+        "--gateway-host-key",
+    )
+    return SiteOverSsh(lambda: Machine(login), config)
 
 
 def wish_of(args: argparse.Namespace, site: Site, network: Network | None) -> Wish:
@@ -110,10 +126,10 @@ def split_port(text: str, otherwise: int) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def agreed(args: argparse.Namespace, question: Words, shown: str) -> bool:
-    """By `--host-key`, else by who sits there; nobody there is a no."""
-    if args.host_key:
-        return bool(args.host_key == shown)
+def agreed(args: argparse.Namespace, question: Words, shown: str, given: str | None) -> bool:
+    """By the fingerprint that was given, else by who sits there; nobody there is a no."""
+    if given:
+        return given == shown
     if not sys.stdin.isatty():
         return False
     answer = input(f"{question.say(args.language)} [y/N] ")

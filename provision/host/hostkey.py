@@ -20,9 +20,14 @@ def fingerprint(key: PKey) -> str:
 
 
 def check_host_key(
-    host: str, port: int, known_hosts: Path, agreed: Callable[[Words, str], bool]
+    host: str,
+    port: int,
+    known_hosts: Path,
+    agreed: Callable[[Words, str], bool],
+    option: str = "--host-key",
 ) -> None:
-    """Makes the host known, if it is not and `agreed` says yes to the question and fingerprint. Raises `Fault`.
+    """Makes the host known, if it is not and `agreed` says yes to the question and fingerprint. Raises `Fault`,
+    which names the `option` that gives the fingerprint.
 
     A host that is known is not looked at here: the connection itself refuses one whose key is another.
     """
@@ -38,8 +43,8 @@ def check_host_key(
     )
     if not agreed(question, shown):
         raise Fault(
-            f"{name} 的主机密钥未被信任；核对指纹后再次运行，或用 --host-key {shown} 给出",
-            f"the host key of {name} was not trusted; compare it and run again, or give --host-key {shown}",
+            f"{name} 的主机密钥未被信任；核对指纹后再次运行，或用 {option} {shown} 给出",
+            f"the host key of {name} was not trusted; compare it and run again, or give {option} {shown}",
         )
     _remember(path, name, key)
 

@@ -1,4 +1,4 @@
-"""The gateway as the laptop reaches it: by the site's own commands on its folder, or not at all (a one-time code).
+"""The gateway as the laptop has it: by the site's own commands on its folder, or not at all (a one-time code).
 
 Where the folder is at hand certificates are issued by `xunkong gateway ca issue`, and the unit's first sign of
 life is looked up there; else a code lets the unit in, and its own journal says that the gateway acknowledged.
@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -73,25 +74,26 @@ class Site(Protocol):
 class SiteFolder:
     """The gateway whose `gateway.toml` can be read here."""
 
-    def __init__(self, config: Path) -> None:
-        self._config = config
+    def __init__(
+        self, config: PurePath, xunkong: Sequence[str] = (sys.executable, "-m", "xunkong")
+    ) -> None:
+        self._config, self._xunkong = config, xunkong
 
     def authority(self) -> bytes:
         keys = self._table(self._config).get("keys", {}).get("folder", "keys")
-        return read_authority(self._config.parent / keys / "ca.crt")
+        path = self._config.parent / keys / "ca.crt"
+        return checked_authority(path, self._read(path))
 
     def brokers(self) -> list[Broker]:
         example = self._config.parent / "device.example.toml"
-        if not example.exists():
-            return []
-        found = self._table(example).get("broker", [])
+        found = self._table(example).get("broker", []) if self._read(example) else []
         return [Broker(one["host"], one.get("port", 8883)) for one in found]
 
     def issue(self, unit: str, request: str) -> bytes | None:
         with tempfile.TemporaryDirectory(prefix="xunkong-csr-") as folder:
             csr, out = Path(folder, "unit.csr"), Path(folder, "unit.crt")
             csr.write_text(request, "ascii")
-            self._run("ca", "issue", "--unit", unit, "--csr", str(csr), "--out", str(out))
+            self._rows("ca", "issue", "--unit", unit, "--csr", str(csr), "--out", str(out))
             return out.read_bytes()
 
     def counts(self, unit: str, kid: str) -> bool:
@@ -101,14 +103,14 @@ class SiteFolder:
         return bool(self._in_force(unit))
 
     def retire(self, unit: str) -> None:
-        self._run("ca", "revoke", "--unit", unit, "--why", "replaced by another box")
+        self._rows("ca", "revoke", "--unit", unit, "--why", "replaced by another box")
 
     def new_code(self, unit: str, valid_h: float) -> str:
-        rows = self._run("ca", "code", "--unit", unit, "--valid-h", f"{valid_h:g}")
+        rows = self._rows("ca", "code", "--unit", unit, "--valid-h", f"{valid_h:g}")
         return str(rows[0]["code"])
 
     def _in_force(self, unit: str) -> set[str]:
-        listed = self._run("ca", "list", "--unit", unit)
+        listed = self._rows("ca", "list", "--unit", unit)
         return {row["kid"] for row in listed if row["revoked_ms"] is None}
 
     def code(self) -> str | None:
@@ -116,30 +118,51 @@ class SiteFolder:
 
     def release_key(self) -> bytes | None:
         named = self._table(self._config).get("releases", {}).get("key", "release.pub")
-        path = self._config.parent / named
-        return path.read_bytes() if path.is_file() else None
+        return self._read(self._config.parent / named)
 
     def heard(self, unit: str) -> dict[str, Any] | None:
-        rows = [row for row in self._run("units") if row["unit"] == unit]
+        rows = [row for row in self._rows("units") if row["unit"] == unit]
         return rows[0] if rows else {"online": False}
 
-    def _table(self, path: Path) -> dict[str, Any]:
+    def _table(self, path: PurePath) -> dict[str, Any]:
+        content = self._read(path)
+        if content is None:
+            raise _unreadable(path, "no such file")
         try:
-            return tomllib.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as exc:
-            raise Fault(
-                f"无法读取 {path}：{exc}；请给出网关的 gateway.toml",
-                f"cannot read {path}: {exc}; give the gateway's gateway.toml",
-            ) from exc
+            return tomllib.loads(content.decode("utf-8"))
+        except ValueError as exc:
+            raise _unreadable(path, exc) from exc
 
-    def _run(self, *words: str) -> list[dict[str, Any]]:
-        command = [sys.executable, "-m", "xunkong", "--lang", "en", "gateway", *words]
-        command += ["--config", str(self._config), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    def _rows(self, *words: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._say(*words).splitlines()]
+
+    def _command(self, *words: str) -> list[str]:
+        command = [*self._xunkong, "--lang", "en", "gateway", *words]
+        return [*command, "--config", str(self._config), "--json"]
+
+    def _read(self, path: PurePath) -> bytes | None:
+        """None where there is no such file."""
+        try:
+            return Path(path).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise _unreadable(path, exc.strerror) from exc
+
+    def _say(self, *words: str) -> str:
+        """What a command of the gateway printed."""
+        done = subprocess.run(self._command(*words), capture_output=True, text=True, check=False)
         if done.returncode:
             tail = "\n".join(done.stderr.strip().splitlines()[-LINES:])
             raise Fault(f"网关命令失败：{tail}", f"a command of the gateway failed: {tail}")
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return done.stdout
+
+
+def _unreadable(path: PurePath, why: object) -> Fault:
+    return Fault(
+        f"无法读取 {path}：{why}；请给出网关的 gateway.toml",
+        f"cannot read {path}: {why}; give the gateway's gateway.toml",
+    )
 
 
 class SiteByCode:
@@ -192,15 +215,19 @@ class SiteByCode:
 def read_authority(path: Path) -> bytes:
     """The authority's certificate. Raises `Fault`."""
     try:
-        text = path.read_bytes()
+        return checked_authority(path, path.read_bytes())
     except OSError as exc:
         raise _no_authority(path, exc.strerror or "?") from exc
-    if b"-----BEGIN CERTIFICATE-----" not in text:
-        raise _no_authority(path, "no PEM")
+
+
+def checked_authority(path: PurePath, text: bytes | None) -> bytes:
+    """`text`, which lay at `path` (None: nothing did), if it is a certificate. Raises `Fault`."""
+    if text is None or b"-----BEGIN CERTIFICATE-----" not in text:
+        raise _no_authority(path, "no such file" if text is None else "no PEM")
     return text
 
 
-def _no_authority(path: Path, why: str) -> Fault:
+def _no_authority(path: PurePath, why: str) -> Fault:
     words = Words(
         f"没有证书机构的证书 {path}（{why}）；请从网关复制 keys/ca.crt，用 --ca 给出",
         f"there is no certificate of the authority, {path} ({why}); copy keys/ca.crt, give it by --ca",

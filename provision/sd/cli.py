@@ -11,6 +11,7 @@ from provision.ask import ASKED, unseen
 from provision.kinds import RELEASES
 from provision.laptop import laptop_only
 from provision.network.options import network_of, network_options
+from provision.site_options import gateway_options
 from wire.commands import Commands
 from wire.words import Fault, Words
 
@@ -55,10 +56,7 @@ def _unit_options(commands: Commands, add: argparse.ArgumentParser) -> None:
     add.add_argument("--bundle", type=Path, metavar="FILE", help=said)
     said = commands.say("卡上的系统；缺省自行识别", "the card's system; seen by itself if left out")
     add.add_argument("--os", choices=RELEASES, help=said)
-    said = commands.say(
-        "网关的 gateway.toml：自动取得注册码", "the gateway's gateway.toml; it gives the code"
-    )
-    add.add_argument("--gateway", type=Path, metavar="FILE", help=said)
+    gateway_options(commands, add)
     said = commands.say("或其 keys/ca.crt", "or its keys/ca.crt, with --code and --broker")
     add.add_argument("--ca", type=Path, metavar="FILE", help=said)
     said = commands.say("与 --ca：一次性注册码；- 询问", "with --ca: a one-time code; - asks")
@@ -81,6 +79,7 @@ def _unit_options(commands: Commands, add: argparse.ArgumentParser) -> None:
     said = commands.say("型号文件", "where the model is written")
     add.add_argument("--model-file", default=MODEL, metavar="PATH", help=said)
     add.set_defaults(boot_folder="/boot/firmware", test_again=False, keys_only=False)
+    add.set_defaults(known_hosts=Path("~/.ssh/known_hosts"))
 
 
 def _login_options(commands: Commands, add: argparse.ArgumentParser) -> None:

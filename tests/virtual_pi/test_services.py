@@ -6,13 +6,22 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from hardware.gps.synthetic import drive
+from provision.host.machine import Login, Machine
+from provision.host.site_ssh import SiteOverSsh, gateway_login
+from tests.csr import signing_request
 from tests.virtual_pi.parts import Parts
 from tests.virtual_pi.root import debian_root
 from tests.virtual_pi.sandbox import HAVE_NETWORK, MAY_USE, USERS, probed
 from tests.virtual_pi.site import BADGE, OTHERS, SERVICES, UNIT, Site
 from tests.virtual_pi.wheels import wheels
+from wire.certificates import Authority
+from wire.keys import kid_of
+from wire.words import Fault
 
 pytestmark = [pytest.mark.virtual_pi, pytest.mark.timeout(1800)]
 SOON_S = 30.0
@@ -69,6 +78,24 @@ def test_a_tap_arrives_at_the_platform(site):
     assert checkin["source"] == f"/units/{UNIT}"
     assert checkin["data"]["result"] == "accepted"
     assert (checkin["data"]["person"], checkin["data"]["place"]) == ("p-1", "east-gate")
+
+
+def test_the_gateway_is_asked_over_ssh_and_its_keys_stay_there(site):
+    pi, key = site.pi, Ed25519PrivateKey.generate()
+    url = f"ssh://root@{pi.address}"
+    login, config = gateway_login(url, pi.place.key, pi.known_hosts)
+    there = SiteOverSsh(lambda: Machine(login), config)
+    keys = "stat -c '%U %a %Y %n' /var/lib/xunkong/gateway/keys/*.key"
+    before = pi.run(keys)
+    pem = there.issue("cp-77", signing_request(key, "cp-77"))
+    der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    assert Authority(there.authority()).read(der, "log-in").name == "cp-77"
+    assert there.counts("cp-77", kid_of(key.public_key().public_bytes_raw()))
+    assert there.heard(UNIT)["online"]
+    assert pi.run(keys) == before
+    unknown = Login(login.host, login.port, login.user, login.key, None, pi.place.folder / "none")
+    with pytest.raises(Fault, match="cannot log in"):
+        SiteOverSsh(lambda: Machine(unknown), config).authority()
 
 
 def test_the_receiver_is_heard(site):

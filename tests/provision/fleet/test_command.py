@@ -101,3 +101,21 @@ def test_one_network_for_all_comes_from_files(call, tmp_path):
     assert (code, told[0][1]) == (0, "")
     words = told[0][0]
     assert words[words.index("--wifi-password") + 1] == "w.txt"
+
+
+def test_a_gateway_over_ssh_is_made_known_before_any_machine_is_begun(call, tmp_path):
+    known(tmp_path, "h1")
+    code, said, told = call(
+        "host,unit,role\nh1,u1,vehicle\n", "--bundle", "b", "--gateway", "ssh://127.0.0.1:1"
+    )
+    assert (code, told) == (2, [])
+    assert "cannot reach 127.0.0.1 port 1" in said
+
+
+def test_each_process_reaches_the_gateway_over_ssh_as_it_was_given(call, tmp_path):
+    known(tmp_path, "h1", "gw")
+    url = ("--gateway", "ssh://me@gw/a/gateway.toml", "--gateway-key", "k")
+    code, _, told = call("host,unit,role\nh1,u1,vehicle\n", "--bundle", "b", *url)
+    words = told[0][0]
+    assert code == 0
+    assert [words[words.index(name) + 1] for name in url[::2]] == [*url[1::2]]

@@ -30,6 +30,8 @@ def test_what_is_none(text):
     [
         ([], "give either --gateway FILE"),
         (["--ca", "x", "--gateway", "y"], "give either --gateway FILE"),
+        (["--gateway", "ssh://me@gw:x"], "should be ssh://user@host"),
+        (["--gateway", "ssh://127.0.0.1:1"], "cannot reach 127.0.0.1 port 1"),
         (["--ca", "x"], "give the broker's address by --broker"),
         (["--ca", "x", "--broker", "gw", "--zone", "Mars/Base"], "is no known time zone"),
         (["--ca", "x", "--broker", "gw:x"], "should be HOST or HOST:PORT"),
@@ -39,9 +41,10 @@ def test_what_is_none(text):
         (["--ca", "x", "--broker", "gw", "--release-key", "none.pub"], "none.pub, cannot be used"),
     ],
 )
-def test_what_cannot_be_is_said_before_the_machine_is_touched(capsys, more, said):
+def test_what_cannot_be_is_said_before_the_machine_is_touched(capsys, tmp_path, more, said):
     words = ["--lang", "en", "provision", "host", "192.0.2.1", "--unit", "cp-1"]
     words += ["--role", "checkpoint", "--bundle", "none.zip", *more]
+    words += ["--known-hosts", str(tmp_path / "known_hosts")]
     if "--broker" not in more and "--ca" in more and "--gateway" not in more:
         said = "give the broker's address by --broker"
     assert xunkong.main(words) == 2
