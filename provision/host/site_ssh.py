@@ -51,8 +51,9 @@ class SiteOverSsh(SiteFolder):
             return answer.out
         why = failed(command, answer.err or answer.out).words
         raise Fault(
-            f"网关（SSH）：{why.zh}；登录用户须为 root 或可免密 sudo",
-            f"the gateway, over SSH: {why.en}; log in there as root, or as one whose sudo asks no password",
+            f"网关（SSH）：{why.zh}；请确认该机器是网关，登录用户为 root 或可免密 sudo",
+            f"the gateway, over SSH: {why.en}; see that it is the gateway, and that the user there is root, or "
+            "one whose sudo asks no password",
         )
 
 
