@@ -275,3 +275,14 @@ def test_a_half_written_card_starts_nothing(card, write, monkeypatch):
 def test_what_a_command_needs(capsys, card):
     assert xunkong.main(["--lang", "en", "provision", "sd", str(card.path)]) == 2
     assert "give --unit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("card", ["bookworm"], indirect=True)
+def test_a_gateway_over_ssh_that_is_not_there_leaves_the_card_as_it_was(card, bundles, capsys):
+    before = card.there()
+    words = ["--lang", "en", "provision", "sd", str(card.path), "--unit", "cp-01"]
+    words += ["--role", "checkpoint", "--bundle", str(bundles)]
+    words += ["--ssh-key", _file(card, KEY, "key.pub"), "--gateway", "ssh://127.0.0.1:1"]
+    assert xunkong.main([*map(str, words)]) == 2
+    assert "cannot reach 127.0.0.1 port 1" in capsys.readouterr().err
+    assert card.there() == before
