@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from device.commission.cli import commission_command
 from device.config import identity_folder, journal_path, load
 from device.enrol_command import enrol_command
 from device.journal.commands import journal_commands, opened
@@ -33,6 +34,7 @@ def add_commands(commands: Commands) -> None:
     updater_command(commands)
     logs_command(commands)
     _selftest_command(commands)
+    commission_command(commands)
     journal_commands(commands)
     words = Words("时间从哪里来、误差多少", "where the time comes from, and how sure it is")
     time = commands.add("clock", words, f"xunkong device clock --config {CONFIG} --json", clock)

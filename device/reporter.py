@@ -18,8 +18,7 @@ from device.config import DeviceConfig
 from device.core import events as ev
 from device.core.effects import MakeReport
 from device.selftest.beside import beside
-from device.selftest.finding import fit
-from device.selftest.run import finding_json
+from device.selftest.finding import finding_json, fit
 from wire.batch import BadPayload
 from wire.report import MAX_BYTES, LogsWanted, logs_wanted, packed
 from wire.words import Fault

@@ -11,7 +11,7 @@ from device.papers import Papers
 from device.parts import Parts
 from device.selftest.camera import try_camera, try_photos
 from device.selftest.ears import Ears
-from device.selftest.finding import SIGNS, Finding, fit
+from device.selftest.finding import Finding, finding_json, fit, line
 from device.selftest.machine import (
     try_brokers,
     try_clock,
@@ -33,7 +33,7 @@ def selftest(
     for finding in _findings(path, config, person):
         person.done()
         findings.append(finding)
-        print(finding_json(finding) if as_json else _line(finding, language), flush=True)
+        print(finding_json(finding) if as_json else line(finding, language), flush=True)
     ready = fit(findings)
     if as_json:
         print(msgspec.json.encode({"fit": ready}).decode())
@@ -74,26 +74,3 @@ def _parts(path: Path, config: DeviceConfig, person: Person) -> Iterator[Finding
     why = try_baud(config) if unreadable else None
     if why:
         yield why
-
-
-def _line(finding: Finding, language: Language) -> str:
-    line = (
-        f"{finding.part:<16} {SIGNS[finding.verdict].say(language):<8} {finding.what.say(language)}"
-    )
-    if finding.remedy is None:
-        return line
-    return f"{line}\n{'':<16} → {finding.remedy.say(language)}"
-
-
-def finding_json(finding: Finding) -> str:
-    """One finding for machines."""
-    remedy = finding.remedy
-    fields = {
-        "part": finding.part,
-        "verdict": finding.verdict,
-        "what": finding.what.en,
-        "what_zh": finding.what.zh,
-        "remedy": remedy.en if remedy else None,
-        "remedy_zh": remedy.zh if remedy else None,
-    }
-    return msgspec.json.encode(fields).decode()

@@ -117,7 +117,7 @@ class Depot:
             "--role",
             "checkpoint",
         ]
-        words += ["--gateway", self.toml, "--bundle", self.bundle, "--parts", self.parts(pi)]
+        words += ["--gateway", self.toml, "--bundle", self.bundle, "--parts", self.differs(pi)]
         words += ["--ssh-key", pi.place.key.with_suffix(".pub"), "--model-file", MODEL, "--json"]
         return [sys.executable, "-m", "xunkong", *map(str, words)]
 

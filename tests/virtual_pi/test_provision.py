@@ -107,6 +107,25 @@ def test_a_tap_at_its_reader_is_at_the_platform(home: Depot, pi: Pi) -> None:
     assert (event["data"]["person"], event["data"]["place"]) == ("p-1", "east-gate")
 
 
+def commissioned(pi: Pi) -> dict[str, Any]:
+    """What a technician on site sees."""
+    said = pi.run("sudo -n xunkong device commission --seconds 1 --json || true", user="pi")
+    told: dict[str, Any] = json.loads(said)
+    return told
+
+
+def test_its_place_and_link_are_looked_at_beside_the_running_unit(home: Depot, pi: Pi) -> None:
+    """It has the receiver, and keeps it; its session with the broker is the one that it had before."""
+    shown = f"ss -Htn state established dport = :{home.broker.port}"
+    before = pi.run(shown)
+    assert wait_for(lambda: commissioned(pi)["fit"], WAIT_S), commissioned(pi)
+    told = commissioned(pi)
+    assert told["place"]["fixes"] > 0 and told["link"]["lost_pct"] == 0.0
+    assert "broker" in {one["part"] for one in told["findings"] if one["verdict"] == "ok"}
+    assert before and pi.run(shown) == before
+    assert "WGS-84" in pi.run("cat /var/lib/xunkong/device/commission.html")
+
+
 def status(pi: Pi) -> dict[str, Any]:
     """What a technician who logs in as pi sees."""
     said = pi.run("sudo -n xunkong device status --json || true", user="pi")
