@@ -248,4 +248,13 @@ def test_a_unit_may_ask_for_a_reboot(site):
 
 def outcomes(site):
     told = site.gateway(f"order list --unit {UNIT} --json")
-    return [json.loads(line)["outcome"] for line in told.splitlines()]
+    given = [json.loads(line) for line in told.splitlines()]
+    return [order["outcome"] for order in given if order["what"] == "reboot"]
+
+
+def test_a_retired_unit_stays_off_duty(site):
+    """The last of them: nothing undoes it here."""
+    site.fleet(f"retire {UNIT} --why scrapped")
+    site.until(f"systemctl show --value --property=StatusText {DEVICE} | grep '^retired: '")
+    assert site.pi.run("find /var/lib/xunkong/device -name unit.pem -o -name unit.key") == ""
+    assert site.shows(DEVICE, "ActiveState") == "active"
