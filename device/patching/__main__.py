@@ -8,6 +8,7 @@ whatever is wrong with the software in the slots, this runs.
 """
 
 import argparse
+import logging
 import platform
 import re
 import sys
@@ -32,6 +33,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--keep", type=Path, default=kept / "patches")
     parser.add_argument("--key", type=Path, default=Path("/etc/xunkong/release.pub"))
     args = parser.parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     serve(Place(args.inbox, args.keep, args.key), machine())
     return 0
 

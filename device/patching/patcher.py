@@ -3,7 +3,9 @@
 There is no way back: `before-<version>` in the folder `keep` has the versions that there were.
 """
 
+import logging
 import os
+import re
 import shutil
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +16,8 @@ from device.patching.tools import Failed, run
 from device.patching.unpack import Refused, unpack
 
 MAX_WHY, RECORDS, LOCK_S = 400, 5, 600
+KEPT_BACK = re.compile(r"^The following packages have been kept back:\n((?: .*\n)+)", re.MULTILINE)
+log = logging.getLogger("xunkong.patcher")
 
 
 def serve(place: Place, here: tuple[str, str]) -> None:
@@ -24,7 +28,9 @@ def serve(place: Place, here: tuple[str, str]) -> None:
             state = _begun(place, state, wish, here)
         job = state.job
         if job is not None:
+            log.info("patches %s, order %s", job.version, job.order)
             said = _installed(place, job)
+            log.info("%s: %s", said.outcome, said.why)
             version = job.version if said.outcome == "installed" else state.version
             write(place, State(version, None, said))
     except OSError:
@@ -41,6 +47,7 @@ def _begun(place: Place, state: State, wish: Job, here: tuple[str, str]) -> Stat
         unpack(place, wish, state.version, here)
         state = replace(state, job=wish)
     except Refused as exc:
+        log.warning("patches %s refused: %s", wish.version, exc)
         state = replace(state, said=Said(wish.order, "refused", _short(str(exc))))
     write(place, state)
     place.reached("begun")
@@ -60,7 +67,7 @@ def _installed(place: Place, job: Job) -> Said:
             _note(place, record)
         _end_what_was_begun(place)
         _apt(place, "update")
-        _apt(place, "--with-new-pkgs", "--no-install-recommends", "upgrade")
+        told = _apt(place, "--with-new-pkgs", "--no-install-recommends", "upgrade")
         left = run([*_dpkg(place), "--audit"])
         changed = _changed(record.read_text("utf-8"), _versions(place))
     except Failed as exc:
@@ -70,7 +77,14 @@ def _installed(place: Place, job: Job) -> Said:
     place.run.mkdir(mode=0o755, exist_ok=True)
     place.due.touch()
     os.sync()
-    return Said(job.order, "installed", _short(", ".join(changed) or "all of it was in"))
+    why = ", ".join(changed) or "nothing was newer"
+    return Said(job.order, "installed", _short(f"{_kept_back(told)}{why}"))
+
+
+def _kept_back(told: str) -> str:
+    """What apt left as it was, since it needs what is not there."""
+    found = KEPT_BACK.search(told)
+    return f"left as it was: {' '.join(found[1].split())}; " if found else ""
 
 
 def _end_what_was_begun(place: Place) -> None:
@@ -110,7 +124,7 @@ def _dpkg(place: Place) -> list[str]:
     return ["dpkg", *root, "--force-confdef", "--force-confold", *place.options]
 
 
-def _apt(place: Place, *words: str) -> None:
+def _apt(place: Place, *words: str) -> str:
     """apt-get, for which there are the packages in `debs` and no others in the world."""
     own = place.keep / "apt"
     (own / "lists/partial").mkdir(parents=True, exist_ok=True)
@@ -128,7 +142,7 @@ def _apt(place: Place, *words: str) -> None:
     }
     said = [f"-o{name}={value}" for name, value in options.items()]
     said += [f"-oDPkg::Options::={option}" for option in _dpkg(place)[1:]]
-    run(["apt-get", "-q", "-y", *said, *words])
+    return run(["apt-get", "-q", "-y", *said, *words])
 
 
 def _short(text: str) -> str:

@@ -125,7 +125,14 @@ def test_the_same_order_or_an_older_version_changes_nothing(box: Box) -> None:
 
 def test_a_package_below_what_is_there_stays_out(box: Box) -> None:
     box.wish(box.fetched(make_patches(box.folder / "new", box.key, [box.deb("lamp", "0.9")])))
-    assert box.serve() == ("installed", "all of it was in")
+    assert box.serve() == ("installed", "nothing was newer")
+    assert box.version("lamp") == "1.0"
+
+
+def test_what_needs_something_that_is_not_there_stays_as_it_was_and_is_named(box: Box) -> None:
+    debs = [box.deb("lamp", "1.1", needs="oil"), box.deb("bell", "2:1.1")]
+    box.wish(box.fetched(make_patches(box.folder / "new", box.key, debs)))
+    assert box.serve() == ("installed", "left as it was: lamp; bell 2:1.0 to 2:1.1")
     assert box.version("lamp") == "1.0"
 
 
