@@ -1,5 +1,6 @@
 """Patches put into a system of its own by the real apt and dpkg: in, refused, cut in the middle, and failed."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ CHROOTLESS = (
     "--force-bad-path",
     "--force-unsafe-io",
 )
+LOCKS = ("var/lib/dpkg/lock-frontend", "var/lib/dpkg/lock", "var/cache/apt/archives/lock")
 TOOLS = ("apt-get", "dpkg", "dpkg-deb", "openssl")
 
 pytestmark = pytest.mark.timeout(120)
@@ -141,7 +143,8 @@ def test_cut_anywhere_it_goes_on_and_ends_well(box: Box, at: str) -> None:
     """The process is killed there, and what dpkg runs; then started again, as systemd does."""
     cut = box.folder / "cut"
     apt = "$(cut -d ' ' -f 4 /proc/$PPID/stat)"
-    stop = f"[ -e {cut} ] || {{ touch {cut}; kill -KILL $(cat {box.folder}/patcher) {apt} $PPID; }}"
+    kill = f"p=$(cat {box.folder}/patcher); kill -STOP $p; kill -KILL {apt} $PPID $p"
+    stop = f"[ -e {cut} ] || {{ touch {cut}; {kill}; }}"
     scripts = {"unpacked": {"preinst": stop}, "configuring": {"postinst": stop}}.get(at)
     debs = [box.deb("lamp", "1.1", scripts=scripts), box.deb("bell", "2:1.1")]
     box.wish(box.fetched(make_patches(box.folder / "new", box.key, debs)))
@@ -171,7 +174,11 @@ reached = lambda point: os.kill(os.getpid(), 9) if point == {at!r} else None
 serve(Place(*paths, {place.options!r}, reached), {HERE!r})
 """
     words = [sys.executable, "-c", program]
-    return subprocess.run(words, capture_output=True, check=False).returncode
+    ended = subprocess.run(words, capture_output=True, check=False).returncode
+    for lock in LOCKS:  # until those that were killed are gone, as after a power cut
+        with (place.root / lock).open("a") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+    return ended
 
 
 def test_a_package_that_cannot_be_configured_is_a_failure_and_can_be_mended(box: Box) -> None:
