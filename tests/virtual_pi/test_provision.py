@@ -136,7 +136,7 @@ def status(pi: Pi) -> dict[str, Any]:
 def test_at_the_box_one_screen_tells_whether_the_service_runs_or_not(home: Depot, pi: Pi) -> None:
     told = status(pi)
     assert (told["unit"], told["service"]["active"], told["troubles"]) == ("cp-1", "active", [])
-    assert {part["name"]: part["word"] for part in told["parts"]} == {"nfc": "ok"}
+    assert {part["name"]: part["word"] for part in told["parts"]} == {"nfc": "ok", "gps": "ok"}
     assert told["present"]["way"]["gateway"] and told["papers"]["unit"] == "cp-1"
     newest = "check-in of p-1 at east-gate by nfc: accepted"
     assert newest in [row["words"][1] for row in told["records"]]
