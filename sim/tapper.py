@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,17 @@ class Trace:
         self._rest = ""
         self._sounding = False
 
-    def beep_after(self, after_ns: int, wait_s: float) -> int | None:
-        """CLOCK_MONOTONIC ns of the buzzer's first rising edge after `after_ns`, None within `wait_s`."""
+    def beep_after(
+        self, after_ns: int, wait_s: float, counts: Callable[[int], bool] = lambda at_ns: True
+    ) -> int | None:
+        """CLOCK_MONOTONIC ns of the buzzer's first rising edge after `after_ns` that `counts`, None within `wait_s`."""
         until_s = time.monotonic() + wait_s
         while time.monotonic() < until_s:
             for edge in self._edges():
-                if edge["pin"] == BUZZER and edge["value"] and edge["mono_ns"] >= after_ns:
-                    return int(edge["mono_ns"])
+                at_ns = int(edge["mono_ns"])
+                rises = edge["pin"] == BUZZER and edge["value"]
+                if rises and at_ns >= after_ns and counts(at_ns):
+                    return at_ns
             time.sleep(LOOK_S)
         return None
 
@@ -93,10 +98,18 @@ class Tapper:
         return badge(len(self.taps))
 
     def tap(self, uid: str, wait_s: float = BEEP_WAIT_S) -> Tap:
-        """Holds `uid` to the reader until it beeps, takes it away, and lets the box finish."""
+        """Holds `uid` to the reader until it beeps, takes it away, and lets the box finish.
+
+        A beep from before the chip told the badge is a late one for the badge before.
+        """
         tap = Tap(self._unit, uid, self._reader.present(uid))
         self.taps.append(tap)
-        tap.beep_ns = self._trace.beep_after(tap.presented_ns, wait_s)
+
+        def is_answer(at_ns: int) -> bool:
+            told_ns = self._reader.told_ns(uid)
+            return told_ns is not None and at_ns >= told_ns
+
+        tap.beep_ns = self._trace.beep_after(tap.presented_ns, wait_s, is_answer)
         tap.told_ns = self._reader.told_ns(uid)
         self._reader.remove(uid)
         self._trace.until_silent()

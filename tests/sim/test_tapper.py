@@ -101,9 +101,9 @@ def test_a_killed_box_whose_buzzer_was_on_is_not_waited_for(path: Path, trace: T
 class Reader:
     """A reader that a box hears: it calls `heard` when a card is held to it."""
 
-    def __init__(self, heard: Callable[[], None]) -> None:
+    def __init__(self, heard: Callable[[], None], told_ns: int | None = 42) -> None:
         self.log: list[tuple[str, str]] = []
-        self._heard = heard
+        self._heard, self._told_ns = heard, told_ns
 
     def present(self, uid: str) -> int:
         self.log.append(("present", uid))
@@ -112,8 +112,7 @@ class Reader:
         return at_ns
 
     def told_ns(self, uid: str) -> int | None:
-        self.log.append(("told", uid))
-        return 42
+        return self._told_ns
 
     def remove(self, uid: str) -> None:
         self.log.append(("remove", uid))
@@ -132,7 +131,7 @@ def test_a_tap_is_held_until_the_beep_and_taken_away(path: Path) -> None:
     assert tap.beep_ns is not None
     assert tap.beep_ns >= tap.presented_ns
     assert tap.told_ns == 42
-    assert reader.log == [(did, "04a1b2c3") for did in ("present", "told", "remove")]
+    assert reader.log == [(did, "04a1b2c3") for did in ("present", "remove")]
 
 
 def test_a_tap_without_a_beep_is_given_up(path: Path) -> None:
@@ -142,6 +141,19 @@ def test_a_tap_without_a_beep_is_given_up(path: Path) -> None:
     tapper.close()
     assert tap.beep_ns is None
     assert reader.log[-1] == ("remove", "04a1b2c3")
+
+
+@pytest.mark.parametrize("told_ns", [None, 2**62], ids=["never told", "told after it"])
+def test_a_beep_from_before_the_badge_was_told_is_another_one_s(
+    path: Path, told_ns: int | None
+) -> None:
+    def beep() -> None:
+        with path.open("a") as file:
+            file.write(edge(1) + edge(0))
+
+    tapper = Tapper("cp-1", Reader(beep, told_ns), path, seed=1)
+    assert tapper.tap("04a1b2c3", wait_s=0.05).beep_ns is None
+    tapper.close()
 
 
 def test_tapping_goes_on_with_new_badges_until_it_is_stopped(path: Path) -> None:
