@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -183,19 +184,29 @@ def _listening(gps: GpsSection) -> Iterator[_Heard]:
 
 
 def write_sheet(found: Commissioned, folder: Path) -> tuple[Path, Path]:
-    """`commission.json` and `commission.html`, for the box. Raises `Fault`."""
+    """`commission.json` and `commission.html`, for the box; they belong to whom `folder` does. Raises `Fault`."""
     paths = folder / "commission.json", folder / "commission.html"
     texts = json.dumps(found.row(), ensure_ascii=False, indent=1), _sheet(found)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in zip(paths, texts, strict=True):
-            path.write_text(text + "\n", "utf-8")
+            _write(path, text + "\n")
     except OSError as exc:
         raise Fault(
             f"无法写入 {folder}：{exc.strerror}；用 --report 给出另一目录",
             f"cannot write into {folder}: {exc.strerror}; give another folder by --report",
         ) from exc
     return paths
+
+
+def _write(path: Path, text: str) -> None:
+    """As root too it follows no link that the folder's owner may have laid."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        file.write(text)
 
 
 def _sheet(found: Commissioned) -> str:

@@ -1,6 +1,8 @@
 """The command as a technician runs it, with a receiver of its own or beside a unit that has it."""
 
 import json
+import os
+import shutil
 import socket
 
 import msgspec
@@ -49,6 +51,25 @@ def test_a_place_by_hand_and_a_link(run, door, tmp_path):
     sheet = json.loads((tmp_path / "commission.json").read_text("utf-8"))
     assert (sheet["unit"], sheet["fit"], sheet["link"]["lost_pct"]) == ("cp-1", True, 0)
     assert "27.241800,111.472500" in (tmp_path / "commission.html").read_text("utf-8")
+
+
+def test_the_sheet_of_root_belongs_to_whom_the_folder_does(run, door, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files to others")
+    shutil.chown(tmp_path, 12_345, 23_456)
+    assert run(door, "", "--at", "27.2418,111.4725")[0] == 0
+    for name in ("commission.json", "commission.html"):
+        found = (tmp_path / name).stat()
+        assert (found.st_uid, found.st_gid) == (12_345, 23_456)
+
+
+def test_the_sheet_follows_no_link(run, door, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    (tmp_path / "commission.html").symlink_to(elsewhere)
+    code, said = run(door, "", "--at", "27.2418,111.4725")
+    assert code == 2 and "--report" in said
+    assert elsewhere.read_text() == "mine"
 
 
 def test_without_a_link_it_is_not_fit(run):
