@@ -174,7 +174,8 @@ class Intake:
         try:
             return _Decoded(message, place, _read(place, message))
         except BadPayload as exc:
-            return _Decoded(message, place, exc)
+            # Not `exc` itself: by its frames it would keep the payload until Python's collector comes by.
+            return _Decoded(message, place, BadPayload(str(exc)))
 
     def _one(self, one: "_Decoded", now_ms: int) -> None:
         message, place, what = one.message, one.place, one.what

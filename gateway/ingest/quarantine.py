@@ -12,7 +12,7 @@ from gateway.store.schema import quarantine
 PER_UNIT = 100
 """One unit's quarantine: the oldest makes room, and no other unit's."""
 
-IN_ALL = 20_000
+IN_ALL = 4_000
 """Of all units; the oldest make room for a name not seen before. Who holds a broker without an ACL can make
 names up without end."""
 

@@ -1,5 +1,7 @@
 """The quarantine: once per content, within a bound that is each unit's own."""
 
+import gc
+import sys
 from hashlib import sha256
 
 from gateway.ingest.intake import Message
@@ -40,6 +42,18 @@ def test_only_the_beginning_of_a_long_payload_is_kept(bench):
     (row,) = bench.table("quarantine")
     assert row["payload"] == b"x" * KEPT_BYTES
     assert said.what.sha256 == row["sha256"] == sha256(long.payload).hexdigest()
+
+
+def test_what_was_refused_is_let_go_at_once(bench):
+    """Not when Python's collector comes by: until then a flood of them would fill the memory."""
+    payload = b"x" * 200_000
+    before = sys.getrefcount(payload)
+    gc.disable()
+    try:
+        bench.take(Message("xk/v1/cp-01/up/log/event", payload))
+        assert sys.getrefcount(payload) == before
+    finally:
+        gc.enable()
 
 
 def test_a_long_reason_is_cut_and_a_nul_left_out(any_bench):
