@@ -23,13 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the slow tests out, unless all are wanted; then their files come first, as they take the longest."""
-    slow = {item for item in items if any(item.get_closest_marker(name) for name in SLOW)}
+    """Leaves the slow tests out, unless all are wanted."""
     if config.getoption("--all"):
-        files = {item.path for item in slow if item.get_closest_marker("virtual_pi")}
-        items.sort(key=lambda item: item.path not in files)
         return
-    config.hook.pytest_deselected(items=[item for item in items if item in slow])
+    slow = [item for item in items if any(item.get_closest_marker(name) for name in SLOW)]
+    config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in slow]
 
 
