@@ -112,9 +112,17 @@ def write_patches(
     size = sum(one.size for one in debs)
     if len(debs) > MAX_DEBS or size > MAX_RELEASE_BYTES:
         raise _too_many(len(debs), size)
-    made = Manifest(1, version, ANY, 0, kind.arch, kind.os, made_ms, [], debs=debs)  # type: ignore[arg-type]
+    told = {
+        "v": 1,
+        "version": version,
+        "least": ANY,
+        "journal": 0,
+        "arch": kind.arch,
+        "os": kind.os,
+    }
+    told |= {"made_ms": made_ms, "wheels": [], "debs": msgspec.to_builtins(debs)}
     try:
-        msgspec.json.decode(msgspec.json.encode(made), type=Manifest)
+        made = msgspec.convert(told, Manifest)
     except msgspec.ValidationError as exc:
         raise Fault(f"单元会拒收：{exc}", f"units would refuse it: {exc}") from exc
     draft = to.with_name(f".{to.name}.new")
