@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.fleet.certificates import Issuer
+from wire.files import check_replaceable
 from wire.words import Fault
 
 CRL = "crl.pem"
@@ -113,6 +114,7 @@ def replace_file(path: Path, content: bytes, mode: int, uid: int | None = None) 
     """
     new = path.with_name(f".{path.name}.new")
     try:
+        check_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         owner = path.lstat() if path.is_file() and not path.is_symlink() else None
         new.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from wire.chain import Signer
+from wire.files import check_replaceable
 from wire.release import (
     MAX_WHEELS,
     PYTHONS,
@@ -193,6 +194,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
     """Takes the place of `path` when it is whole and on the medium."""
     new = path.with_name(f".{path.name}.new")
     try:
+        check_replaceable(path)
         with new.open("wb") as file:
             yield file
             file.flush()
