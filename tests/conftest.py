@@ -1,6 +1,7 @@
 """For all tests: the slow ones only with --all, no test left out on a machine of CI's, and a small city."""
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow = [item for item in items if any(item.get_closest_marker(name) for name in SLOW)]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in slow]
+
+
+NULL = pytest.StashKey[list[str]]()
+"""Before which tests the machine's /dev/null had to be put back."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """As root a slip of anybody's takes /dev/null from the whole machine, and hundreds of tests fail for want of it."""
+    if os.geteuid() != 0 or Path(os.devnull).is_char_device():
+        return
+    Path(os.devnull).unlink(missing_ok=True)
+    os.mknod(os.devnull, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    Path(os.devnull).chmod(0o666)
+    item.config.stash.setdefault(NULL, []).append(item.nodeid)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Says so."""
+    for nodeid in config.stash.get(NULL, []):
+        terminalreporter.write_line(f"/dev/null was gone, and was put back before {nodeid}")
 
 
 def _not_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
