@@ -23,6 +23,7 @@ from wire.words import Fault, Words
 
 LOOK_S, AGAIN_S = 0.3, 3.0
 CHORES_MS = 60_000
+END_AGAIN_MS = 15_000
 
 log = logging.getLogger("xunkong.authority")
 
@@ -46,6 +47,7 @@ class AuthorityWorker:
         self._chores_ms = 0
         self._out = -1
         self._to_end: set[str] = set()
+        self._end_ms = 0
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. A database that fails is tried again."""
@@ -72,6 +74,8 @@ class AuthorityWorker:
         self._registrar.serve(at_ms)
         if self._broker.keep_passwords(self._store, at_ms):
             self._reload()
+        if at_ms >= self._end_ms:
+            self._end_sessions(at_ms)
         if at_ms - self._chores_ms >= CHORES_MS:
             self._chores_ms = at_ms
             self._renew_own(at_ms)
@@ -87,9 +91,17 @@ class AuthorityWorker:
             self._reload()
         self._out = out
         self._to_end |= late - {""}
+
+    def _end_sessions(self, at_ms: int) -> None:
+        """A broker that cannot be asked holds nothing else up: who is to be let in does not wait for it."""
         for unit in sorted(self._to_end):
-            for broker in self._config.broker:
-                end_session(broker, self._folder.login, unit)
+            try:
+                for broker in self._config.broker:
+                    end_session(broker, self._folder.login, unit)
+            except Fault as exc:
+                log.error("%s; tried again", exc)
+                self._end_ms = at_ms + END_AGAIN_MS
+                return
             self._to_end.remove(unit)
             log.warning("%s was revoked: on the list now, and its session is ended", unit)
 

@@ -1,6 +1,8 @@
 """Runs as a service in the place of its program: what this sandbox lets a process do, as one JSON object.
 
-python3 -I probe.py PATH...     PATH: read if it is a file, opened for both if a device, written into if a folder
+python3 -I probe.py ADDRESS PATH...
+
+ADDRESS: this machine's own. PATH: read if it is a file, opened for both if a device, written into if a folder.
 """
 
 import ctypes
@@ -68,7 +70,7 @@ def others() -> list[str]:
     return seen
 
 
-def main(paths: list[str]) -> None:
+def main(address: str, paths: list[str]) -> None:
     did = {
         "capabilities": status("CapBnd").strip("0") + status("CapEff").strip("0") != "",
         "new privileges": status("NoNewPrivs") != "1",
@@ -85,11 +87,12 @@ def main(paths: list[str]) -> None:
         "real time": can(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))),
         "raw sockets": can(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()),
         "other processes": others() != [],
-        "network": can(lambda: reach(socket.AF_INET, ("127.0.0.1", 22))),
+        "this machine": can(lambda: reach(socket.AF_INET, ("127.0.0.1", 22))),
+        "network": can(lambda: reach(socket.AF_INET, (address, 22))),
         "uses": [path for path in paths if can(partial(use, Path(path)))],
     }
     print(json.dumps(did))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])

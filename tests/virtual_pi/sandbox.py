@@ -33,6 +33,7 @@ NODES = "mknod -m 666 /dev/fuse9 c 10 229; mknod -m 666 /dev/ttyS9 c 4 64"
 
 USERS = {unit: unit.removesuffix(".service") for unit in SERVICES}
 HAVE_NETWORK = set(SERVICES) - {"xunkong-authority.service"}
+"""The others hear this machine alone."""
 
 
 def probed(site: Site) -> dict[str, dict[str, Any]]:
@@ -42,7 +43,10 @@ def probed(site: Site) -> dict[str, dict[str, Any]]:
     instead = {
         unit: (
             *("[Service]", "Type=oneshot", "WatchdogSec=0", "Restart=no", "ExecReload="),
-            *("ExecStart=", f"ExecStart=/usr/bin/python3 -I /opt/probe.py {paths}"),
+            *(
+                "ExecStart=",
+                f"ExecStart=/usr/bin/python3 -I /opt/probe.py {site.pi.address} {paths}",
+            ),
             f"StandardOutput=truncate:/run/{unit}.json",
         )
         for unit in SERVICES

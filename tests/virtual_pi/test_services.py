@@ -131,7 +131,7 @@ def test_a_service_can_do_what_it_must_and_no_more(found, unit):
     could = found[unit]
     assert set(could["uses"]) == MAY_USE[unit]
     assert [what for what, it in could.items() if it is True] == (
-        ["network"] if unit in HAVE_NETWORK else []
+        ["this machine", "network"] if unit in HAVE_NETWORK else ["this machine"]
     )
 
 

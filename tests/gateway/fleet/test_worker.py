@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.exc import OperationalError
 
+from gateway.fleet import worker as room
 from gateway.fleet.broker_folder import now_ms
 from gateway.fleet.certificates import issued_ms
 from gateway.fleet.codes import give_code
@@ -117,6 +118,34 @@ def test_a_unit_put_out_before_its_certificate_was_known_is_listed_once_it_is(
         assert unit.gone.wait(10)
     with pytest.raises(TurnedAway), site.visit("cp-01", tls):
         pass
+
+
+def test_a_broker_that_is_away_keeps_nobody_out(site, site_store, monkeypatch, caplog):
+    """Its session is ended when the broker is back; meanwhile others get their certificates."""
+    tries, clock = [], [now_ms()]
+
+    def end_session(broker, tls, unit):
+        del broker, tls
+        tries.append(unit)
+        if len(tries) < 3:
+            raise Fault("离线", "the broker is away")
+
+    monkeypatch.setattr(room, "end_session", end_session)
+    site.unit(site_store, "cp-02")
+    with site_store.changing() as connection:
+        strike_out(connection, "cp-02", "stolen", now_ms())
+    worker = AuthorityWorker(site.config, site_store, lambda: clock[0])
+    worker.look()
+    request_by_code(site_store)
+    worker.look()
+    assert [one.unit for one in entries(site_store)][-1] == "cp-01"
+    assert tries == ["cp-02"]
+    for _ in range(2):
+        clock[0] += room.END_AGAIN_MS
+        worker.look()
+    worker.look()
+    assert tries == ["cp-02"] * 3
+    assert caplog.text.count("the broker is away; tried again") == 2
 
 
 def test_a_store_that_fails_is_tried_again(site, site_store, monkeypatch, caplog):
