@@ -1,4 +1,4 @@
-"""`xunkong provision`: makes bundles, and turns machines into units over SSH."""
+"""`xunkong provision`: makes bundles, and turns machines into units, or into their gateway, over SSH."""
 
 import argparse
 from pathlib import Path
@@ -20,6 +20,7 @@ def add_commands(commands: Commands) -> None:
     command.add_commands(commands)
     _host_command(commands)
     _fleet_command(commands)
+    _gateway_command(commands)
     sd_commands(commands)
 
 
@@ -65,9 +66,48 @@ def _fleet_command(commands: Commands) -> None:
     _shared_options(commands, add)
 
 
-def _shared_options(commands: Commands, add: argparse.ArgumentParser) -> None:
+def _gateway_command(commands: Commands) -> None:
+    words = Words("经 SSH 把一台机器变成网关", "turn one machine into the gateway, over SSH")
+    example = (
+        "xunkong provision gateway 192.168.1.10 --host gateway.local --host 192.168.1.10 "
+        "--platform https://platform.example/events --bundle gateway-bookworm.zip"
+    )
+    add = commands.add("gateway", words, example, gateway)
+    said = commands.say("地址，可加 :端口", "its address; :PORT may follow")
+    add.add_argument("host", metavar="HOST", help=said)
+    said = commands.say(
+        "单元用来连接它的名称或地址，可多次；缺省为 HOST",
+        "a name or address by which units reach it; again for more; HOST if left out",
+    )
+    add.add_argument("--host", dest="units_reach", action="append", metavar="NAME", help=said)
+    said = commands.say(
+        "单元的端口，缺省 8883；其上一个端口用于注册",
+        "the units' port, 8883; they enrol at the one above",
+    )
+    add.add_argument("--port", type=int, default=8883, metavar="N", help=said)
+    said = commands.say("指挥平台（CloudEvents）的地址", "the command platform (CloudEvents)")
+    add.add_argument("--platform", metavar="URL", help=said)
+    _zone(commands, add)
+    said = commands.say(
+        "发行公钥 release.pub", "whose signature makes a release count: release.pub"
+    )
+    add.add_argument("--release-key", type=Path, metavar="FILE", help=said)
+    said = commands.say("信任此主机密钥指纹", "trust a host key with this fingerprint")
+    add.add_argument("--host-key", metavar="SHA256:…", help=said)
+    said = commands.say("网关的部署包，或其所在目录", "a gateway's bundle, or a folder of them")
+    add.add_argument("--bundle", type=Path, required=True, metavar="FILE", help=said)
+    _login_options(commands, add)
+    _run_options(commands, add)
+    _json(commands, add)
+
+
+def _zone(commands: Commands, add: argparse.ArgumentParser) -> None:
     said = commands.say("时区，缺省 Asia/Shanghai", "its time zone; Asia/Shanghai if left out")
     add.add_argument("--zone", default="Asia/Shanghai", metavar="Z", help=said)
+
+
+def _shared_options(commands: Commands, add: argparse.ArgumentParser) -> None:
+    _zone(commands, add)
     _site_options(commands, add)
     _login_options(commands, add)
     network_options(commands, add)
@@ -113,10 +153,14 @@ def _machine_options(commands: Commands, add: argparse.ArgumentParser) -> None:
     add.add_argument("--model-file", default=model, metavar="PATH", help=said)
     said = commands.say("启动分区", "the boot partition")
     add.add_argument("--boot-folder", default="/boot/firmware", metavar="PATH", help=said)
-    said = commands.say("只显示将会改动什么", "only show what would be changed")
-    add.add_argument("--dry-run", action="store_true", help=said)
     said = commands.say("即使没有改动也再自检", "a self-test though nothing changed")
     add.add_argument("--test-again", action="store_true", help=said)
+    _run_options(commands, add)
+
+
+def _run_options(commands: Commands, add: argparse.ArgumentParser) -> None:
+    said = commands.say("只显示将会改动什么", "only show what would be changed")
+    add.add_argument("--dry-run", action="store_true", help=said)
     said = commands.say("上岗后只许用密钥登录", "once on duty, no more log-in by password")
     add.add_argument("--keys-only", action="store_true", help=said)
     said = commands.say("报告存放目录", "where the report is written")
@@ -137,6 +181,14 @@ def host(args: argparse.Namespace) -> int:
     password = _password(args)
     code = unseen(Words("注册码：", "code: "), args.language) if args.code == ASKED else args.code
     return provision_host(args, password, code, network_of(args))
+
+
+def gateway(args: argparse.Namespace) -> int:
+    """Provisions the gateway's machine. 1 when a step failed."""
+    with laptop_only():
+        from provision.gateway.command import provision_gateway
+
+    return provision_gateway(args, _password(args))
 
 
 def fleet(args: argparse.Namespace) -> int:

@@ -1,8 +1,14 @@
 """Which machines a bundle is made for: processor and Debian release, and what both mean to pip and apt."""
 
+from typing import Literal, get_args
+
 from msgspec import Struct
 
 from wire.words import Fault
+
+MadeFor = Literal["unit", "gateway"]
+"""What a machine is made into."""
+MADE_FOR: tuple[MadeFor, ...] = get_args(MadeFor)
 
 ARCHES = {"aarch64": "arm64", "x86_64": "amd64"}
 """Debian's name of each processor, by the kernel's."""
@@ -14,7 +20,7 @@ class Release(Struct, frozen=True):
     python: str
     glibc: int
     packages: tuple[str, ...]
-    """Debian packages that a unit needs, and a fresh image lacks; of units alone, the gateway's are others."""
+    """Debian packages that either needs, and a fresh image lacks."""
     wheels: tuple[str, ...] = ()
     """What pip brings beside the project, where it has a wheel for an aarch64; pins otherwise need Raspberry Pi OS's
     own python3-lgpio."""
@@ -25,6 +31,8 @@ RELEASES = {
     "trixie": Release("3.13", 41, ("chrony", "openssl", "python3-venv")),
 }
 OLDEST_GLIBC = 17
+BROKER = ("mosquitto", "nftables")
+"""What a gateway needs beside."""
 NETWORK = {
     "wifi": ("network-manager", "wpasupplicant", "wireless-regdb"),
     "modem": ("network-manager", "modemmanager"),
@@ -59,6 +67,11 @@ class Kind(Struct, frozen=True):
         minors = range(self.release.glibc, OLDEST_GLIBC - 1, -1)
         tags = (f"manylinux_2_{minor}_{self.arch}" for minor in minors)
         return (*tags, f"manylinux2014_{self.arch}", f"linux_{self.arch}")
+
+    def how_to_bundle(self, made_for: MadeFor) -> str:
+        """The command that makes a bundle for it."""
+        made = f"--for {made_for} --arch {self.arch} --os {self.os}"
+        return f"xunkong provision bundle {made} --to {made_for}-{self.os}.zip"
 
     def __str__(self) -> str:
         return f"{self.os} {self.arch}"

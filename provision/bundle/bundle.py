@@ -16,7 +16,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from provision.kinds import Kind, kind_of
+from provision.kinds import Kind, MadeFor, kind_of
+from wire.files import check_replaceable
 from wire.words import Fault
 
 MANIFEST = "manifest.json"
@@ -36,7 +37,10 @@ class Item(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the bundle holds. `version`: the project's; `packages`: Debian packages to be there afterwards."""
+    """What the bundle holds. `version`: the project's; `packages`: Debian packages to be there afterwards.
+
+    `made_for`: what it makes of a machine.
+    """
 
     v: int
     version: str
@@ -44,6 +48,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     arch: str
     packages: tuple[str, ...]
     files: dict[str, Item]
+    made_for: MadeFor = "unit"
 
     @property
     def kind(self) -> Kind:
@@ -62,18 +67,24 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def write_bundle(
-    to: Path, kind: Kind, version: str, packages: tuple[str, ...], files: Mapping[str, Path]
+    to: Path,
+    kind: Kind,
+    version: str,
+    packages: tuple[str, ...],
+    files: Mapping[str, Path],
+    made_for: MadeFor = "unit",
 ) -> Manifest:
     """Writes `files` (by their names in the bundle) into `to`, whole or not at all. Raises `Fault`."""
     items = {}
     draft = to.with_name(f".{to.name}.new")
     try:
+        check_replaceable(to)
         to.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as archive:
             for name, path in sorted(files.items()):
                 items[name] = Item(_sha256(path), path.stat().st_size)
                 archive.write(path, name)
-            made = Manifest(FORMAT, version, kind.os, kind.arch, packages, items)
+            made = Manifest(FORMAT, version, kind.os, kind.arch, packages, items, made_for)
             archive.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(made)))
         draft.replace(to)
     except OSError as exc:
@@ -86,8 +97,8 @@ def write_bundle(
 class Bundle:
     """A bundle that was checked to its last byte when it was opened."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `Fault` for a file that is missing, half, changed, or no bundle."""
+    def __init__(self, path: Path, made_for: MadeFor = "unit") -> None:
+        """Raises `Fault` for a file that is missing, half, changed, no bundle, or one that is not `made_for` this."""
         self.path = path
         try:
             with zipfile.ZipFile(path) as archive:
@@ -100,6 +111,12 @@ class Bundle:
             ) from exc
         except SPOILT as exc:
             raise unfit(path, str(exc)) from exc
+        if self.manifest.made_for != made_for:
+            how = self.manifest.kind.how_to_bundle(made_for)
+            raise Fault(
+                f"{path} 是用于 {self.manifest.made_for} 的部署包；请制作：{how}",
+                f"{path} is a bundle for a {self.manifest.made_for}; make the right one: {how}",
+            )
         self.sha256 = _sha256(path)
 
     def names(self, folder: str) -> list[str]:

@@ -5,24 +5,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from provision.bundle.bundle import SPOILT, Bundle, Manifest, read_manifest
-from provision.kinds import Kind
+from provision.kinds import Kind, MadeFor
 from wire.release import rank
 from wire.words import Fault
 
 
-def choose(folder: Path, kind: Kind) -> Bundle:
+def choose(folder: Path, kind: Kind, made_for: MadeFor = "unit") -> Bundle:
     """Checked. Raises `Fault` where the folder has none for `kind`; what is no bundle is passed over."""
-    fit = [(rank(made.version), path) for path, made in _there(folder) if _is_for(made, kind)]
+    fit = [
+        (rank(made.version), path) for path, made in _there(folder) if _is_for(made, kind, made_for)
+    ]
     if not fit:
         raise Fault(
-            f"{folder} 中没有 {kind} 的部署包；请制作：xunkong provision bundle --arch {kind.arch} --os {kind.os}",
-            f"{folder} has no bundle for {kind}; make it: xunkong provision bundle --arch {kind.arch} --os {kind.os}",
+            f"{folder} 中没有 {kind} {made_for} 的部署包；请制作：{kind.how_to_bundle(made_for)}",
+            f"{folder} has no {made_for}'s bundle for {kind}; make it: {kind.how_to_bundle(made_for)}",
         )
-    return Bundle(max(fit)[1])
+    return Bundle(max(fit)[1], made_for)
 
 
-def _is_for(made: Manifest, kind: Kind) -> bool:
-    return (made.os, made.arch) == (kind.os, kind.arch)
+def _is_for(made: Manifest, kind: Kind, made_for: MadeFor) -> bool:
+    return (made.os, made.arch, made.made_for) == (kind.os, kind.arch, made_for)
 
 
 def _there(folder: Path) -> Iterator[tuple[Path, Manifest]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.bundle.sources import Source, mirror, sources_for
-from provision.kinds import ARCHES, RELEASES, Kind, kind_of
+from provision.kinds import ARCHES, MADE_FOR, RELEASES, Kind, kind_of
 from wire.commands import Commands
 from wire.words import Words
 
@@ -26,6 +26,8 @@ def _bundle_command(commands: Commands) -> None:
     )
     example = "xunkong provision bundle --arch aarch64 --os bookworm --to bookworm.zip"
     add = commands.add("bundle", words, example, bundle)
+    said = commands.say("用于单元还是网关，缺省 unit", "what it makes; a unit if left out")
+    add.add_argument("--for", dest="made_for", default="unit", choices=MADE_FOR, help=said)
     _kind_options(commands, add)
     said = commands.say(
         "用这个 wheel，不从源代码构建", "take this wheel of the project; else it is built"
@@ -79,13 +81,16 @@ def bundle(args: argparse.Namespace) -> int:
     from provision.bundle.make import make_bundle
 
     kind = kind_of(args.os, args.arch)
-    made = make_bundle(kind, _sources(args, kind), args.to, _sayer(args), args.wheel)
+    made = make_bundle(
+        kind, _sources(args, kind), args.to, _sayer(args), args.wheel, made_for=args.made_for
+    )
     size_mb = round(args.to.stat().st_size / 1e6, 1)
     row: dict[str, Any] = {
         "bundle": str(args.to),
         "version": made.version,
         "os": made.os,
         "arch": made.arch,
+        "for": made.made_for,
     }
     row |= {"files": len(made.files), "mb": size_mb, "software": made.software}
     said = Words(

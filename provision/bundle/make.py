@@ -10,14 +10,15 @@ from provision.bundle.bundle import Manifest, write_bundle
 from provision.bundle.debs import INDEX, Apt, write_index
 from provision.bundle.sources import Source
 from provision.bundle.wheels import needed_wheels, own_wheel, version_of
-from provision.kinds import NETWORK, Kind
+from provision.kinds import BROKER, NETWORK, Kind, MadeFor
 from wire.words import Words
 
 SOURCE = Path(__file__).resolve().parents[2]
 """The project's checkout."""
 
-EXTRAS, TOOLS = "device", "device,provision"
-"""What runs on a unit; and with it what makes a unit of a machine at its first boot, which is kept apart."""
+EXTRAS: dict[MadeFor, str] = {"unit": "device", "gateway": "gateway"}
+TOOLS = "device,provision"
+"""What runs there; and what makes a unit of a machine at its first boot, which is kept apart."""
 
 
 def make_bundle(
@@ -27,46 +28,58 @@ def make_bundle(
     say: Callable[[Words], None],
     wheel: Path | None = None,
     source: Path = SOURCE,
+    made_for: MadeFor = "unit",
 ) -> Manifest:
     """Makes it at `to`. `wheel`: the project's own, else it is built from `source`. Raises `Fault`."""
     with tempfile.TemporaryDirectory(prefix="xunkong-bundle-") as name:
         folder = Path(name)
-        files, version = _wheels(kind, wheel, source, folder, say)
-        debs = _debs(kind, sources, folder, say)
+        own, version = _own(wheel, source, folder / "wheels")
+        files = _wheels(kind, own, made_for, folder, say)
+        packages = kind.release.packages + (BROKER if made_for == "gateway" else ())
+        carried = packages if made_for == "gateway" else (*packages, *chain(*NETWORK.values()))
+        debs = _debs(kind, sources, carried, folder, say)
         files |= {f"debs/{path.name}": path for path in debs}
         files |= _tree(source / "systemd", "systemd")
         files |= guards(source)
-        files |= _tree(source / "hardware" / "book" / "boot", "boot")
-        return write_bundle(to, kind, version, kind.release.packages, files)
+        if made_for == "unit":
+            files |= _tree(source / "hardware" / "book" / "boot", "boot")
+        return write_bundle(to, kind, version, packages, files, made_for)
+
+
+def _own(wheel: Path | None, source: Path, to: Path) -> tuple[Path, str]:
+    """The project's own wheel, below `to`, and its version."""
+    to.mkdir()
+    if wheel is not None:
+        version_of(wheel)
+    own = Path(shutil.copy(wheel, to)) if wheel else own_wheel(source, to)
+    return own, version_of(own)
 
 
 def _wheels(
-    kind: Kind, wheel: Path | None, source: Path, folder: Path, say: Callable[[Words], None]
-) -> tuple[dict[str, Path], str]:
-    to = folder / "wheels"
+    kind: Kind, own: Path, made_for: MadeFor, folder: Path, say: Callable[[Words], None]
+) -> dict[str, Path]:
     say(
         Words(
             f"wheel：Python {kind.python} {kind.arch}", f"wheels: Python {kind.python} {kind.arch}"
         )
     )
-    to.mkdir()
-    if wheel is None:
-        own = own_wheel(source, to)
-    else:
-        version_of(wheel)
-        own = Path(shutil.copy(wheel, to))
-    wheels = needed_wheels(own, EXTRAS, kind, to)
+    wheels = needed_wheels(own, EXTRAS[made_for], kind, own.parent)
+    files = {f"wheels/{path.name}": path for path in wheels}
+    if made_for == "gateway":
+        return files
     tools = needed_wheels(own, TOOLS, kind, folder / "tools")
     names = {path.name for path in wheels}
-    files = {f"wheels/{path.name}": path for path in wheels}
-    files |= {f"tools/{path.name}": path for path in tools if path.name not in names}
-    return files, version_of(own)
+    return files | {f"tools/{path.name}": path for path in tools if path.name not in names}
 
 
 def _debs(
-    kind: Kind, sources: Sequence[Source], folder: Path, say: Callable[[Words], None]
+    kind: Kind,
+    sources: Sequence[Source],
+    wanted: Sequence[str],
+    folder: Path,
+    say: Callable[[Words], None],
 ) -> list[Path]:
-    packages = tuple(dict.fromkeys((*kind.release.packages, *chain(*NETWORK.values()))))
+    packages = tuple(dict.fromkeys(wanted))
     names = " ".join(packages)
     say(Words(f"Debian {kind.os} 软件包：{names}", f"packages of Debian {kind.os}: {names}"))
     apt = Apt(folder / "apt", kind, sources)

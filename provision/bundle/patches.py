@@ -19,6 +19,7 @@ from provision.bundle.debs import INDEX, Apt, write_index
 from provision.bundle.sources import Source
 from provision.bundle.tool import run
 from provision.kinds import Kind
+from wire.files import check_replaceable
 from wire.release import MAX_DEBS, MAX_RELEASE_BYTES, Deb, Manifest, head_bytes
 from wire.words import Fault, Words
 
@@ -127,6 +128,7 @@ def write_patches(
         raise Fault(f"单元会拒收：{exc}", f"units would refuse it: {exc}") from exc
     draft = to.with_name(f".{to.name}.new")
     try:
+        check_replaceable(to)
         with draft.open("wb") as out:
             out.write(head_bytes(made))
             for path in files:

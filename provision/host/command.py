@@ -12,7 +12,7 @@ from provision.host.hostkey import check_host_key
 from provision.host.job import Job, Wish
 from provision.host.machine import Login, Machine
 from provision.host.report import write_report
-from provision.host.run import run_steps
+from provision.host.run import STEPS, run_steps
 from provision.host.show import Show
 from provision.host.site import Broker, Site, SiteByCode, SiteFolder
 from provision.host.site_ssh import SCHEME, SiteOverSsh, gateway_login
@@ -30,17 +30,17 @@ def provision_host(
     site = site_of(args, code)
     wish = wish_of(args, site, network)
     bundle = None if args.bundle.is_dir() else Bundle(args.bundle)
-    login = _login(args, password)
+    login = login_of(args, password)
     check_host_key(
         login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f, args.host_key)
     )
-    show = Show(args.json, args.language)
+    show = Show(len(STEPS), args.json, args.language)
     with Machine(login, args.dry_run) as machine:
         bundle = bundle or choose(args.bundle, ask_facts(machine, args.model_file).kind)
         job = Job(machine, wish, bundle, site)
         job.report["host"] = args.host
         job.say = show.percent
-        good = run_steps(job, show.begins, show.ended)
+        good = run_steps(job, show.begins, show.ended, STEPS)
     files = () if args.dry_run else write_report(job.report, args.report)
     show.result(job.report, files)
     return 0 if good else 1
@@ -75,13 +75,7 @@ def wish_of(args: argparse.Namespace, site: Site, network: Network | None) -> Wi
     """The unit as it is wanted. Raises `Fault`."""
     if not topics.is_unit(args.unit):
         raise Fault(f"{args.unit!r} 不是单元名", f"{args.unit!r} is no unit's name")
-    try:
-        ZoneInfo(args.zone)
-    except (ZoneInfoNotFoundError, ValueError) as exc:
-        raise Fault(
-            f"--zone {args.zone!r} 不是已知时区；例如 Asia/Shanghai",
-            f"--zone {args.zone!r} is no known time zone; for example Asia/Shanghai",
-        ) from exc
+    check_zone(args.zone)
     brokers = tuple(_broker(text) for text in args.broker) or tuple(site.brokers())
     if not brokers:
         raise Fault("请用 --broker 给出 broker 地址", "give the broker's address by --broker")
@@ -96,12 +90,24 @@ def wish_of(args: argparse.Namespace, site: Site, network: Network | None) -> Wi
         test_again=args.test_again,
         keys_only=args.keys_only,
         replace=args.replace,
-        release_key=_release_key(args.release_key) if args.release_key else None,
+        release_key=read_release_key(args.release_key) if args.release_key else None,
         network=network,
     )
 
 
-def _release_key(path: Path) -> bytes:
+def check_zone(zone: str) -> None:
+    """Raises `Fault` for what is no time zone."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise Fault(
+            f"--zone {zone!r} 不是已知时区；例如 Asia/Shanghai",
+            f"--zone {zone!r} is no known time zone; for example Asia/Shanghai",
+        ) from exc
+
+
+def read_release_key(path: Path) -> bytes:
+    """A release key's public half (PEM). Raises `Fault` for another file."""
     public_key(path)
     return path.read_bytes()
 
@@ -111,7 +117,8 @@ def _broker(text: str) -> Broker:
     return Broker(host, port)
 
 
-def _login(args: argparse.Namespace, password: str | None) -> Login:
+def login_of(args: argparse.Namespace, password: str | None) -> Login:
+    """The way in. Raises `Fault`."""
     host, port = split_port(args.host, 22)
     return Login(host, port, args.user, args.key, password, args.known_hosts)
 

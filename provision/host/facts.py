@@ -1,4 +1,4 @@
-"""What a machine is, asked in one go before anything is changed, and whether it can become a unit."""
+"""What a machine is, asked in one go before anything is changed, and whether it can become what is wanted."""
 
 import time
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from provision.host.machine import Machine, failed, quoted
-from provision.kinds import Kind, kind_of
+from provision.kinds import Kind, MadeFor, kind_of
 from wire.words import Fault
 
 MODEL = "/proc/device-tree/model"
@@ -130,19 +130,18 @@ def board_of(model: str) -> str | None:
     return next((board for start, board in BOARDS.items() if model.startswith(start)), None)
 
 
-def check_fit(facts: Facts, made_for: Kind) -> None:
-    """Raises `Fault` for a machine that cannot become a unit with a bundle `made_for` another kind, or at all."""
-    if facts.kind != made_for:
+def check_fit(facts: Facts, kind: Kind, made_for: MadeFor = "unit") -> None:
+    """Raises `Fault` for a machine that cannot become that with a bundle for another `kind`, or at all."""
+    if facts.kind != kind:
         raise Fault(
-            f"此机器为 {facts.kind}，部署包为 {made_for}；请制作：xunkong provision bundle "
-            f"--arch {facts.arch} --os {facts.os}",
-            f"this machine is {facts.kind}, the bundle is for {made_for}; make the right one: "
-            f"xunkong provision bundle --arch {facts.arch} --os {facts.os}",
+            f"此机器为 {facts.kind}，部署包为 {kind}；请制作：{facts.kind.how_to_bundle(made_for)}",
+            f"this machine is {facts.kind}, the bundle is for {kind}; make the right one: "
+            f"{facts.kind.how_to_bundle(made_for)}",
         )
-    if facts.python != made_for.python:
+    if facts.python != kind.python:
         raise Fault(
-            f"此机器的 Python 为 {facts.python or '无'}，应为 {made_for.python}；请重新烧录系统",
-            f"this machine's Python is {facts.python or 'missing'}, not {made_for.python}; flash it anew",
+            f"此机器的 Python 为 {facts.python or '无'}，应为 {kind.python}；请重新烧录系统",
+            f"this machine's Python is {facts.python or 'missing'}, not {kind.python}; flash it anew",
         )
     if facts.free_mb < LEAST_FREE_MB:
         raise Fault(

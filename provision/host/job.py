@@ -1,8 +1,9 @@
-"""One unit to be made: what is wanted, what is at hand, and what a step is."""
+"""One machine to be made: what is wanted, what is at hand, and what a step is."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct, field
 
@@ -10,7 +11,8 @@ from provision.bundle.bundle import Bundle
 from provision.host.facts import MODEL, Facts
 from provision.host.machine import Machine
 from provision.host.site import Broker, Site
-from provision.network.wanted import Network
+from provision.kinds import MadeFor
+from provision.network.wanted import Network, packages_of
 from wire.words import Words
 
 CONFIG = "/etc/xunkong/device.toml"
@@ -21,41 +23,81 @@ USER = "xunkong-device"
 XUNKONG = f"{CURRENT}/bin/xunkong"
 
 
-class Wish(Struct, frozen=True):
-    """The unit as it is wanted. `parts`: sections of device.toml that differ from the builder's book.
+class Wanted(Struct, frozen=True, kw_only=True):
+    """A machine as it is wanted. `zone`: in which its people see times (IANA name).
 
-    `model_file`, `boot_folder`: where the machine says what board it is, and where its firmware reads.
-    `test_again`: a self-test though nothing changed. `keys_only`: no more log-in by password.
-    `replace`: another box that has this name is put out. `release_key`: whose signature makes a release count
-    (PEM); None: as the site has it. `network`: beside Ethernet; None: nothing.
+    `model_file`: where the machine says what board it is. `keys_only`: no more log-in by password.
+    `release_key`: whose signature makes a release count (PEM); None: as the site has it.
+    """
+
+    zone: str
+    model_file: str = MODEL
+    keys_only: bool = False
+    release_key: bytes | None = None
+
+
+class Wish(Wanted, frozen=True, kw_only=True):
+    """A unit as it is wanted. `parts`: sections of device.toml that differ from the builder's book.
+
+    `boot_folder`: where the machine's firmware reads. `test_again`: a self-test though nothing changed.
+    `replace`: another box that has this name is put out. `network`: beside Ethernet; None: nothing.
     """
 
     unit: str
     role: str
-    zone: str
     brokers: tuple[Broker, ...]
     parts: dict[str, Any] = field(default_factory=dict)
-    model_file: str = MODEL
     boot_folder: str = "/boot/firmware"
     test_again: bool = False
-    keys_only: bool = False
     replace: bool = False
-    release_key: bytes | None = None
     network: Network | None = None
 
 
-class Job:
-    """`facts` are those of the last time they were asked; `say` shows a step's progress in percent.
+class Trade(Struct, frozen=True):
+    """What a machine is made into. `room`: the part of the command that runs on it.
 
-    `started_s`: when we last started the unit's service (monotonic); None: it was left running.
+    `other`: the configuration of a machine that is something else already. `services`: started when all is laid.
+    `strangers`: files of systemd's in the bundle that are not for it. `account`: its sysusers.d and tmpfiles.d.
+    `user`, `home`: there once those are done. `folders`: the shell's words that make what they leave out.
+    `owner`: whose the software is.
     """
 
-    def __init__(self, machine: Machine, wish: Wish, bundle: Bundle, site: Site) -> None:
-        self.machine, self.wish, self.bundle, self.site = machine, wish, bundle, site
+    made_for: MadeFor
+    room: str
+    other: str
+    services: tuple[str, ...]
+    strangers: re.Pattern[str]
+    account: str
+    user: str
+    home: str
+    folders: str
+    owner: str
+
+
+UNIT = Trade(
+    made_for="unit",
+    room="device",
+    other="/etc/xunkong/gateway.toml",
+    services=("xunkong-device.service",),
+    strangers=re.compile(
+        r"gateway|mosquitto|broker|ingest|forward|authority|backup|retain|console"
+    ),
+    account="xunkong-device.conf",
+    user=USER,
+    home=STATE,
+    folders=f"install -d -o {USER} -g {USER} -m 0700 {STATE}",
+    owner="xunkong-update",
+)
+
+
+class Work:
+    """`facts` are those of the last time they were asked; `say` shows a step's progress in percent."""
+
+    def __init__(self, machine: Machine, trade: Trade, wish: Wanted, bundle: Bundle) -> None:
+        self.machine, self.trade, self.wish, self.bundle = machine, trade, wish, bundle
         self.facts: Facts | None = None
         self.say: Callable[[int], None] = lambda percent: None
-        self.report: dict[str, Any] = {}
-        self.started_s: float | None = None
+        self.report: dict[str, Any] = {"zone": wish.zone}
 
     @property
     def known(self) -> Facts:
@@ -68,6 +110,29 @@ class Job:
         """Where the bundle lies on the machine, below the home of who logs in."""
         return f"xunkong-{self.bundle.sha256[:16]}.zip"
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The Debian packages that it is to have."""
+        return self.bundle.manifest.packages
+
+
+class Job(Work):
+    """A unit. `started_s`: when we last started its service (monotonic); None: it was left running."""
+
+    wish: Wish
+
+    def __init__(self, machine: Machine, wish: Wish, bundle: Bundle, site: Site) -> None:
+        super().__init__(machine, UNIT, wish, bundle)
+        self.site = site
+        self.started_s: float | None = None
+        self.report |= {"unit": wish.unit, "role": wish.role}
+        self.report["brokers"] = [f"{one.host}:{one.port}" for one in wish.brokers]
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Those of its network too."""
+        return (*self.bundle.manifest.packages, *packages_of(self.wish.network))
+
 
 class Done(Struct, frozen=True):
     """How a step ended: whether it changed something, and a line about it for people."""
@@ -76,12 +141,15 @@ class Done(Struct, frozen=True):
     words: Words
 
 
-class Step(Struct, frozen=True):
+AnyWork = TypeVar("AnyWork", bound=Work)
+
+
+class Step(Struct, Generic[AnyWork], frozen=True):
     """One step. `run` finds out what is wanting and does it; `remedy`: what to do when it fails."""
 
     name: str
     words: Words
-    run: Callable[[Job], Done]
+    run: Callable[[AnyWork], Done]
     remedy: Words
 
 

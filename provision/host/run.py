@@ -1,4 +1,4 @@
-"""The steps from a blank machine to duty, one after another, a line each; and what is reported of them."""
+"""Steps, one after another, a line each; those from a blank machine to duty; and what is reported of them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from provision.host.facts import ask_facts, check_fit
-from provision.host.job import Done, Job, Step, done
+from provision.host.job import AnyWork, Done, Job, Step, Work, done
 from provision.steps.account import account
 from provision.steps.boot import boot
 from provision.steps.carry import carry
@@ -28,10 +28,15 @@ from provision.steps.ssh import keys_only
 from wire.words import Fault, Words
 
 
-def facts(job: Job) -> Done:
-    """Asks what the machine is, and whether it can become a unit."""
+def facts(job: Work) -> Done:
+    """Asks what the machine is, and whether it can become what is wanted."""
     job.facts = ask_facts(job.machine, job.wish.model_file)
-    check_fit(job.facts, job.bundle.manifest.kind)
+    check_fit(job.facts, job.bundle.manifest.kind, job.trade.made_for)
+    if job.machine.ask(f"test -e {job.trade.other}").good:
+        raise Fault(
+            f"此机器已另有用途（{job.trade.other}）；单元与网关各用一台机器",
+            f"this machine is something else already ({job.trade.other}); a unit and a gateway have a machine each",
+        )
     known = job.facts
     text = f"{known.model or known.arch}, {known.os}, Python {known.python}, {known.free_mb} MB"
     text += f", {' '.join(known.network)}" if known.network else ""
@@ -41,7 +46,7 @@ def facts(job: Job) -> Done:
 AGAIN = Words(
     "检查供电与网络，再次运行同一命令", "check supply and network, and run the same command again"
 )
-STEPS = (
+STEPS: tuple[Step[Job], ...] = (
     Step("facts", Words("查看机器", "look at the machine"), facts, AGAIN),
     Step("clock", Words("时钟", "clock"), clock, AGAIN),
     Step(
@@ -135,7 +140,7 @@ class Line(Struct, frozen=True):
     """How one step ended. `remedy` None: well."""
 
     number: int
-    step: Step
+    step: Step[Any]
     result: str
     words: Words
     duration_s: float
@@ -151,13 +156,12 @@ class Line(Struct, frozen=True):
 
 
 def run_steps(
-    job: Job,
-    begins: Callable[[int, Step], None],
+    job: AnyWork,
+    begins: Callable[[int, Step[Any]], None],
     ended: Callable[[Line], None],
-    steps: Sequence[Step] = STEPS,
+    steps: Sequence[Step[AnyWork]],
 ) -> bool:
     """Runs them until one fails; whether none did. What a run leaves is in `job.report`."""
-    job.report |= {"unit": job.wish.unit, "role": job.wish.role, "zone": job.wish.zone}
     job.report |= {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "dry_run": job.machine.dry,
@@ -173,14 +177,13 @@ def run_steps(
         job.report["machine"] = msgspec.to_builtins(job.facts)
         job.report["machine"].pop("packages")
     job.report["version"] = job.bundle.manifest.version
-    job.report["brokers"] = [f"{one.host}:{one.port}" for one in job.wish.brokers]
     job.report["steps"] = [line.row() for line in lines]
     job.report["changed"] = [line.step.name for line in lines if line.result == "changed"]
     job.report["done"] = lines[-1].remedy is None
     return bool(job.report["done"])
 
 
-def _run(job: Job, number: int, step: Step) -> Line:
+def _run(job: AnyWork, number: int, step: Step[AnyWork]) -> Line:
     began_s = time.monotonic()
     try:
         ended = step.run(job)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.host.job import Step
-from provision.host.run import STEPS, Line
+from provision.host.run import Line
 from wire.words import Language, Words
 
 RESULTS = {
@@ -20,17 +20,17 @@ WIDTH = 26
 
 
 class Show:
-    """Lines for people, or one JSON object a line. Progress is drawn on a terminal alone."""
+    """Lines of so many `steps` for people, or one JSON object a line. Progress is drawn on a terminal alone."""
 
-    def __init__(self, as_json: bool, language: Language) -> None:
-        self._json, self._language = as_json, language
+    def __init__(self, steps: int, as_json: bool, language: Language) -> None:
+        self._steps, self._json, self._language = steps, as_json, language
         self._live = not as_json and sys.stdout.isatty()
         self._head = ""
 
-    def begins(self, number: int, step: Step) -> None:
+    def begins(self, number: int, step: Step[Any]) -> None:
         """A step begins."""
         name = step.words.say(self._language)
-        self._head = f"[{number:2}/{len(STEPS)}] {name}{' ' * (WIDTH - _width(name))}"
+        self._head = f"[{number:2}/{self._steps}] {name}{' ' * (WIDTH - _width(name))}"
         if self._live:
             print(f"{self._head}…", end="", flush=True)
 

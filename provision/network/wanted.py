@@ -9,6 +9,7 @@ import re
 
 from msgspec import Struct
 
+from provision.kinds import NETWORK
 from wire.words import Fault, Words
 
 KEY = re.compile(r"[0-9A-Fa-f]{64}")
@@ -49,6 +50,14 @@ class Network(Struct, frozen=True):
 
     wifi: Wifi | None = None
     modem: Modem | None = None
+
+
+def packages_of(wanted: Network | None) -> list[str]:
+    """The Debian packages that it needs."""
+    if wanted is None:
+        return []
+    kinds = (("wifi", wanted.wifi), ("modem", wanted.modem))
+    return list(dict.fromkeys(name for kind, one in kinds if one for name in NETWORK[kind]))
 
 
 def checked_wifi(wifi: Wifi) -> Wifi:

@@ -12,7 +12,7 @@ from provision.bundle.bundle import Bundle
 from provision.host.job import Job, Wish
 from provision.host.machine import Machine
 from provision.host.report import write_report
-from provision.host.run import run_steps
+from provision.host.run import STEPS, run_steps
 from provision.host.show import Show
 from provision.host.site import SiteByCode
 from provision.network.wanted import Network
@@ -28,13 +28,13 @@ RUNS_ALREADY = ("selftest",)
 def make_unit(folder: Path, as_json: bool, language: Language) -> int:
     """0 when nothing is left to be tried, else 1. Raises `Fault`."""
     card = read_card(folder / UNIT)
-    show = Show(as_json, language)
+    show = Show(len(STEPS), as_json, language)
     with Machine(None) as machine:
         site = SiteByCode(folder / AUTHORITY, card.code)
         job = Job(machine, _wish(card, folder), Bundle(folder / BUNDLE), site)
         job.report["host"] = "first boot"
         job.say = show.percent
-        good = run_steps(job, show.begins, show.ended)
+        good = run_steps(job, show.begins, show.ended, STEPS)
         files = write_report(job.report, folder)
         show.result(job.report, files)
         if not (good or _runs(job.report)):

@@ -1,24 +1,26 @@
-"""The user that the unit runs as, and its folders, by systemd's own files."""
+"""The users that its services run as, and their folders, by systemd's own files."""
 
-from provision.host.job import STATE, USER, Done, Job, done
+from provision.host.job import Done, Trade, Work, done
 from provision.host.laid import Laid
 
-PLACES = {
-    "systemd/sysusers.d/xunkong-device.conf": "/etc/sysusers.d/xunkong-device.conf",
-    "systemd/tmpfiles.d/xunkong-device.conf": "/etc/tmpfiles.d/xunkong-device.conf",
-}
-MAKE = (
-    "systemd-sysusers /etc/sysusers.d/xunkong-device.conf "
-    "&& systemd-tmpfiles --create /etc/tmpfiles.d/xunkong-device.conf "
-    f"&& install -d -o {USER} -g {USER} -m 0700 {STATE}"
-)
+FOLDERS = ("sysusers.d", "tmpfiles.d")
 
 
-def account(job: Job) -> Done:
+def account(job: Work) -> Done:
     """Makes them."""
-    files = [Laid(to, job.bundle.read(name)) for name, to in PLACES.items()]
-    changed = job.machine.applied("account", files, MAKE)
-    if not job.machine.ask(f"id {USER} && test -d {STATE}").good:
-        job.machine.run(MAKE)
+    trade, make = job.trade, making(job.trade)
+    files = [
+        Laid(f"/etc/{folder}/{trade.account}", job.bundle.read(f"systemd/{folder}/{trade.account}"))
+        for folder in FOLDERS
+    ]
+    changed = job.machine.applied("account", files, make)
+    if not job.machine.ask(f"id {trade.user} && test -d {trade.home}").good:
+        job.machine.run(make)
         changed = True
-    return done(changed, USER, USER)
+    return done(changed, trade.user, trade.user)
+
+
+def making(trade: Trade) -> str:
+    """The shell's words."""
+    users, folders = (f"/etc/{folder}/{trade.account}" for folder in FOLDERS)
+    return f"systemd-sysusers {users} && systemd-tmpfiles --create {folders} && {trade.folders}"

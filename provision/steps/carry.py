@@ -1,27 +1,25 @@
 """The bundle's way onto the machine: only where something of it is wanted, and on from where it broke off."""
 
 from provision.host.facts import Facts
-from provision.host.job import Done, Job, done
+from provision.host.job import Done, Work, done
 from provision.host.machine import quoted
-from provision.steps.network import network_packages
 from provision.steps.versions import software_is_due
 from wire.words import Fault
 
 CACHE = "/var/cache/xunkong"
 
 
-def unpacked(job: Job) -> str:
+def unpacked(job: Work) -> str:
     """The folder that it lies unpacked in."""
     return f"{CACHE}/{job.bundle.sha256[:16]}"
 
 
-def lacking(job: Job, facts: Facts) -> list[str]:
+def lacking(job: Work, facts: Facts) -> list[str]:
     """The Debian packages that the machine lacks."""
-    wanted = (*job.bundle.manifest.packages, *network_packages(job.wish.network))
-    return [name for name in wanted if name not in facts.packages]
+    return [name for name in job.packages if name not in facts.packages]
 
 
-def carry(job: Job) -> Done:
+def carry(job: Work) -> Done:
     """Uploads, checks and unpacks it."""
     manifest, facts = job.bundle.manifest, job.known
     if not lacking(job, facts) and not software_is_due(facts, manifest.version, manifest.software):
@@ -36,7 +34,7 @@ def carry(job: Job) -> Done:
     return done(True, f"{size_mb:.1f} MB", f"{size_mb:.1f} MB")
 
 
-def _upload(job: Job, name: str) -> None:
+def _upload(job: Work, name: str) -> None:
     part = f"{name}.part"
     job.machine.upload(job.bundle.path, part, job.say)
     if job.machine.dry:
@@ -50,11 +48,11 @@ def _upload(job: Job, name: str) -> None:
     job.machine.ask(f"mv {part} {name}", root=False)
 
 
-def _whole(job: Job, name: str) -> bool:
+def _whole(job: Work, name: str) -> bool:
     return job.machine.ask(f"sha256sum {name}", root=False).out.startswith(job.bundle.sha256)
 
 
-def _unpack(job: Job, name: str) -> None:
+def _unpack(job: Work, name: str) -> None:
     path = job.machine.ask(f"readlink -f {name}", root=False).out.strip()
     to, draft = unpacked(job), f"{unpacked(job)}.new"
     job.machine.run(
@@ -63,7 +61,7 @@ def _unpack(job: Job, name: str) -> None:
     )
 
 
-def tidy(job: Job) -> None:
+def tidy(job: Work) -> None:
     """Takes away what was carried, once it is installed."""
     if job.machine.ask(f"test -d {CACHE}").good:
         job.machine.run(f"rm -rf {CACHE}")

@@ -2,12 +2,12 @@
 
 import time
 
-from provision.host.job import Done, Job, done
+from provision.host.job import Done, Work, done
 
 FAR_S = 60
 
 
-def clock(job: Job) -> Done:
+def clock(job: Work) -> Done:
     """Sets a clock that is far off and that nothing steers."""
     off_s = job.known.behind_s
     shown = f"{-off_s:+.0f} s"

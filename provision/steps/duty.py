@@ -1,4 +1,4 @@
-"""On duty: the unit's service runs, and the gateway has heard of it."""
+"""On duty: the services run, and the gateway has heard of a unit."""
 
 import json
 import time
@@ -6,9 +6,8 @@ from typing import Any
 
 from pyinfra.operations import systemd
 
-from provision.host.job import CONFIG, XUNKONG, Done, Job, done
+from provision.host.job import CONFIG, XUNKONG, Done, Job, Work, done
 from provision.steps.papers import AS_UNIT
-from provision.steps.services import UNIT
 from wire.words import Fault
 
 MOST_S = 60.0
@@ -16,13 +15,15 @@ PAUSE_S = 0.5
 STAT = f"{AS_UNIT} {XUNKONG} device journal stat --config {CONFIG} --json"
 
 
-def running(job: Job) -> Done:
-    """Has the service run; a start that fails says why."""
-    changed = job.machine.do(systemd.service, service=UNIT, running=True, enabled=True)
-    if not job.machine.dry and not job.machine.ask(f"systemctl is-active -q {UNIT}").good:
-        log = job.machine.ask(f"journalctl -q -n 5 -o cat -u {UNIT}").out
-        raise Fault(f"{UNIT} 没有运行：\n{log}", f"{UNIT} does not run:\n{log}")
-    return done(changed, UNIT, UNIT)
+def running(job: Work) -> Done:
+    """Has the services run; a start that fails says why."""
+    changed, names = False, " ".join(job.trade.services)
+    for name in job.trade.services:
+        changed |= job.machine.do(systemd.service, service=name, running=True, enabled=True)
+        if not job.machine.dry and not job.machine.ask(f"systemctl is-active -q {name}").good:
+            log = job.machine.ask(f"journalctl -q -n 5 -o cat -u {name}").out
+            raise Fault(f"{name} 没有运行：\n{log}", f"{name} does not run:\n{log}")
+    return done(changed, names, names)
 
 
 def heartbeat(job: Job) -> Done:

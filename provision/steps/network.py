@@ -6,7 +6,6 @@ NetworkManager is kept to Wi-Fi and modem before it is installed, so that it tak
 
 from provision.host.job import Done, Job, done
 from provision.host.laid import Laid
-from provision.kinds import NETWORK
 from provision.network.keyfile import profiles
 from provision.network.wanted import Network
 from provision.steps.boot import regulated
@@ -36,14 +35,6 @@ def network(job: Job) -> Done:
     changed |= wanted.wifi is not None and regulated(job, wanted.wifi.country)
     shown = _shown(wanted)
     return done(changed, *shown)
-
-
-def network_packages(wanted: Network | None) -> list[str]:
-    """The Debian packages that it needs."""
-    if wanted is None:
-        return []
-    kinds = (("wifi", wanted.wifi), ("modem", wanted.modem))
-    return list(dict.fromkeys(name for kind, one in kinds if one for name in NETWORK[kind]))
 
 
 def _shown(wanted: Network) -> Words:

@@ -1,6 +1,6 @@
 """Debian packages from the bundle: the machine's own apt takes what it lacks from a folder, and asks no network."""
 
-from provision.host.job import Done, Job, done
+from provision.host.job import Done, Work, done
 from provision.host.machine import quoted
 from provision.steps.carry import lacking, unpacked
 
@@ -9,7 +9,7 @@ WAIT_S = 180
 """A fresh image's own first update may hold the lock."""
 
 
-def packages(job: Job) -> Done:
+def packages(job: Work) -> Done:
     """Installs what is lacking."""
     wanted = lacking(job, job.known)
     if not wanted:

@@ -3,7 +3,7 @@
 import time
 
 from provision.host.facts import ask_facts
-from provision.host.job import Done, Job, done
+from provision.host.job import Done, Work, done
 from provision.steps.boot import REBOOT
 from wire.words import Fault
 
@@ -12,7 +12,7 @@ PAUSE_S = 1.0
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
-def restart(job: Job) -> Done:
+def restart(job: Work) -> Done:
     """Reboots once, if something waits for it."""
     machine = job.machine
     if not machine.ask(f"test -e {REBOOT}").good:
@@ -24,7 +24,7 @@ def restart(job: Job) -> Done:
     return done(True, "已重启", "started anew")
 
 
-def _wait(job: Job, until_s: float) -> None:
+def _wait(job: Work, until_s: float) -> None:
     """Until the machine answers with another boot's id."""
     while time.monotonic() < until_s:
         time.sleep(PAUSE_S)

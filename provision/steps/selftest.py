@@ -6,22 +6,23 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from provision.host.job import CONFIG, XUNKONG, Done, Job, done
+from provision.host.job import CONFIG, UNIT, XUNKONG, Done, Job, done
 from provision.host.laid import Laid
 from provision.host.machine import alone
 from provision.steps.papers import AS_UNIT
-from provision.steps.services import UNIT, service_files
+from provision.steps.services import service_files
 from provision.steps.settings import device_toml
 from wire.words import Fault
 
 PASSED = "/var/lib/xunkong/provisioned.json"
 TEST = f"{AS_UNIT} {XUNKONG} device selftest --config {CONFIG} --no-touch --json"
 UP = "up "
-SCRIPT = f"""systemctl stop {UNIT}
+(SERVICE,) = UNIT.services
+SCRIPT = f"""systemctl stop {SERVICE}
 {TEST}
 echo "{UP}$(cut -d' ' -f1 /proc/uptime)"
-systemctl reset-failed {UNIT}
-systemctl start {UNIT}
+systemctl reset-failed {SERVICE}
+systemctl start {SERVICE}
 echo "{UP}$(cut -d' ' -f1 /proc/uptime)"
 """
 

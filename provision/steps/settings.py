@@ -122,11 +122,11 @@ def _port(part: str, port: str, there: Sequence[str]) -> str:
     return port + there[0]
 
 
-def to_toml(table: Mapping[str, Any]) -> str:
+def to_toml(
+    table: Mapping[str, Any], head: str = "what is changed here is written over by its next run"
+) -> str:
     """Sections of plain values, and lists of such sections, as TOML."""
-    lines = [
-        "# Written by xunkong provision; what is changed here is written over by its next run."
-    ]
+    lines = [f"# Written by xunkong provision; {head}."]
     for name, section in table.items():
         many = isinstance(section, list)
         for one in section if many else [section]:

@@ -4,14 +4,14 @@ Which slot counts is kept as updates keep it (`device/update/guard.py`, which pr
 slot is marked empty before it is written, and named only when it is whole and was tried.
 """
 
-from provision.host.job import Done, Job, done
+from provision.host.job import Done, Trade, Work, done
 from provision.host.laid import Laid
 from provision.host.machine import alone, quoted
 from provision.steps.carry import tidy, unpacked
 from provision.steps.versions import software_is_due
 from wire.words import Fault
 
-ROOT, KEEP, OWNER = "/opt/xunkong", "/var/lib/xunkong/update", "xunkong-update"
+ROOT, KEEP = "/opt/xunkong", "/var/lib/xunkong/update"
 GUARD = f"{ROOT}/guard.py"
 PATCHING = "/usr/local/lib/xunkong"
 STAMP = "bundle"
@@ -42,7 +42,7 @@ place.write(guard.State(slot, slots))
 """
 
 
-def software(job: Job) -> Done:
+def software(job: Work) -> Done:
     """Installs it where the machine has another, or none; a newer one that an update brought stays."""
     manifest, facts, machine = job.bundle.manifest, job.known, job.machine
     changed = machine.lay(guards(job))
@@ -51,14 +51,14 @@ def software(job: Job) -> Done:
         return done(changed, f"版本 {facts.version}", f"version {facts.version}")
     slot = _choose(job)
     wheels = [f"{unpacked(job)}/{name}" for name in job.bundle.names("wheels")]
-    machine.run(install_script(slot, wheels, manifest.software))
-    machine.run(f"{_by_owner()} {quoted(slot, manifest.version)}", NAME)
+    machine.run(install_script(slot, wheels, manifest.software, job.trade))
+    machine.run(f"{_by(job.trade.owner)} {quoted(slot, manifest.version)}", NAME)
     tidy(job)
     version = manifest.version
     return done(True, f"版本 {version}，槽 {slot}", f"version {version}, slot {slot}")
 
 
-def guards(job: Job) -> list[Laid]:
+def guards(job: Work) -> list[Laid]:
     """What lies outside the slots: the guard, and what runs as root, which nobody else may write."""
     root = [
         Laid(f"{PATCHING}{name.removeprefix('guard/root')}", job.bundle.read(name))
@@ -67,10 +67,10 @@ def guards(job: Job) -> list[Laid]:
     return [Laid(GUARD, job.bundle.read("guard/guard.py")), *root]
 
 
-def _choose(job: Job) -> str:
+def _choose(job: Work) -> str:
     if job.machine.dry:
         return "a"
-    answer = job.machine.ask(alone(_by_owner()), CHOOSE)
+    answer = job.machine.ask(alone(_by(job.trade.owner)), CHOOSE)
     if answer.good:
         return answer.out.strip()
     if answer.err.strip().endswith("trial"):
@@ -81,12 +81,12 @@ def _choose(job: Job) -> str:
     raise Fault(f"无法选择槽：{answer.err}", f"no slot could be chosen: {answer.err}")
 
 
-def _by_owner() -> str:
+def _by(owner: str) -> str:
     """Python of the system's own, as who owns the slots; it leaves nothing beside the guard."""
-    return f"cd / && runuser -u {OWNER} -- python3 -I -B -"
+    return f"cd / && runuser -u {owner} -- python3 -I -B -"
 
 
-def install_script(slot: str, wheels: list[str], stamp: str) -> str:
+def install_script(slot: str, wheels: list[str], stamp: str, trade: Trade) -> str:
     """The shell's words: a venv in `slot`, tried, and on the medium.
 
     It sees the system's packages, since camera (picamera2) and pins (lgpio) come from Raspberry Pi OS; of all
@@ -101,9 +101,9 @@ def install_script(slot: str, wheels: list[str], stamp: str) -> str:
             f"python3 -m venv --system-site-packages --without-pip {home}",
             f"PIP_ROOT_USER_ACTION=ignore python3 {quoted(pip)}/pip --python {home}/bin/python "
             f"{install} {quoted(*wheels)}",
-            f"{home}/bin/xunkong device --help >/dev/null",
+            f"{home}/bin/xunkong {trade.room} --help >/dev/null",
             f"echo {stamp} >{home}/{STAMP}",
-            f"chown -R {OWNER}:{OWNER} {home}",
+            f"chown -R {trade.owner}: {home}",
             "sync",
         )
     )

@@ -1,6 +1,6 @@
 """SSH by key alone, where that is asked for: last, when the unit is on duty and it was a key that let us in."""
 
-from provision.host.job import Done, Job, done
+from provision.host.job import Done, Work, done
 from provision.host.laid import Laid
 from wire.words import Fault
 
@@ -12,7 +12,7 @@ APPLY = (
 """What sshd does not take is not left behind: it would not start with it."""
 
 
-def keys_only(job: Job) -> Done:
+def keys_only(job: Work) -> Done:
     """Closes the way in by password."""
     if not job.wish.keys_only:
         return done(False, "未要求", "not asked for")

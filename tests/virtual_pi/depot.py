@@ -15,6 +15,7 @@ from gateway.lookup import UnitRow, unit_rows
 from gateway.site import lay_out
 from gateway.store.open import open_store
 from hardware.gps.synthetic import drive
+from provision.kinds import MadeFor
 from sim.broker import SiteBroker, free_port, free_ports
 from sim.city import wait_for
 from sim.program import Program
@@ -208,9 +209,12 @@ def depot(folder: Path, yard: Yard, release: str, arch: str = "x86_64") -> Itera
         yield made
 
 
-def make_bundle(folder: Path, release: str, arch: str = "x86_64") -> Path:
+def make_bundle(
+    folder: Path, release: str, arch: str = "x86_64", made_for: MadeFor = "unit"
+) -> Path:
     """A bundle for Debian `release` on processors of `arch`."""
-    bundle = folder / f"{release}-{arch}.zip"
-    words = ["provision", "bundle", "--arch", arch, "--os", release, "--to", str(bundle)]
+    bundle = folder / f"{made_for}-{release}-{arch}.zip"
+    words = ["provision", "bundle", "--for", made_for, "--arch", arch, "--os", release]
+    words += ["--to", str(bundle)]
     subprocess.run([sys.executable, "-m", "xunkong", *words], check=True, timeout=600)
     return bundle

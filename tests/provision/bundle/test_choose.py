@@ -32,7 +32,7 @@ def test_the_newest_of_its_kind(folder):
 
 def test_none_of_its_kind(folder):
     said = faulty(choose, folder, Kind("bookworm", "x86_64"))
-    assert "provision bundle --arch x86_64 --os bookworm" in said
+    assert "provision bundle --for unit --arch x86_64 --os bookworm" in said
 
 
 def test_the_one_that_is_taken_is_checked(folder):

@@ -81,7 +81,11 @@ def test_a_machine_that_fits():
 @pytest.mark.parametrize(
     ("known", "made_for", "said"),
     [
-        (facts(), Kind("trixie", "aarch64"), "provision bundle --arch aarch64 --os bookworm"),
+        (
+            facts(),
+            Kind("trixie", "aarch64"),
+            "provision bundle --for unit --arch aarch64 --os bookworm",
+        ),
         (facts(arch="armhf"), KIND, "bookworm armhf is not supported"),
         (facts(python="3.9"), KIND, "Python is 3.9, not 3.11"),
         (facts(free_mb=120), KIND, "120 MB are free"),

@@ -19,7 +19,7 @@ BAD = Line(5, STEP, "failed", Words("坏了", "broken"), 2.0, Words("修它", "m
     [("en", "boot configuration        done         1.2 s  pi4"), ("zh", "启动配置")],
 )
 def test_a_line_for_a_step(capsys, language, said):
-    show = Show(False, language)
+    show = Show(17, False, language)
     show.begins(5, STEP)
     show.percent(50)
     show.ended(GOOD)
@@ -29,14 +29,14 @@ def test_a_line_for_a_step(capsys, language, said):
 
 
 def test_a_failure_says_what_to_do(capsys):
-    show = Show(False, "en")
+    show = Show(17, False, "en")
     show.begins(5, STEP)
     show.ended(BAD)
     assert capsys.readouterr().out.splitlines()[1] == "       → mend it"
 
 
 def test_for_machines_each_line_is_an_object(capsys):
-    show = Show(True, "zh")
+    show = Show(17, True, "zh")
     show.begins(5, STEP)
     show.percent(1)
     show.ended(BAD)

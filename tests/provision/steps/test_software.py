@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from device.update.guard import Content, Place, State, Trial
+from provision.host.job import UNIT
 from provision.host.machine import Answer
 from provision.steps import software as room
 from provision.steps.software import guards, install_script, software
@@ -119,7 +120,7 @@ def test_a_trial_is_waited_for_by_a_person(make_job):
 
 
 def test_the_script_is_the_shells(tmp_path):
-    script = install_script("a", ["/w/pip-26-py3-none-any.whl", "/w/x y.whl"], "stamp")
+    script = install_script("a", ["/w/pip-26-py3-none-any.whl", "/w/x y.whl"], "stamp", UNIT)
     assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
     assert "'/w/x y.whl'" in script
     assert json.dumps(script).count("python3 -m venv") == 1

@@ -1,0 +1,1 @@
+"""The gateway's machine: broker, services, the site's authority, firewall, time."""

@@ -1,0 +1,79 @@
+"""What may come in: SSH where it listens, the units' two ports, time. A table of our own, beside any other."""
+
+import re
+
+from provision.gateway.job import GatewayJob
+from provision.host.job import Done, done
+from provision.host.laid import Laid
+from wire.words import Fault
+
+RULES = "/etc/xunkong/firewall.nft"
+SERVICE = "nftables-xunkong.service"
+"""Not among our services, whose common bounds would take from it what it needs."""
+PORTS = """sshd -T | sed -n 's/^port //p'"""
+UNIT = f"""\
+# Written by xunkong provision.
+[Unit]
+Description=Xunkong gateway: firewall
+DefaultDependencies=no
+After=local-fs.target
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f {RULES}
+ExecReload=/usr/sbin/nft -f {RULES}
+ExecStop=/usr/sbin/nft delete table inet xunkong
+CapabilityBoundingSet=CAP_NET_ADMIN
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+
+[Install]
+WantedBy=sysinit.target
+"""
+APPLY = (
+    f"nft -c -f {RULES} && systemctl daemon-reload && systemctl enable -q {SERVICE} "
+    f"&& systemctl reload-or-restart {SERVICE}"
+)
+
+
+def firewall(job: GatewayJob) -> Done:
+    """Lays the rules down and puts them into force. Raises `Fault` where nobody knows how we came in."""
+    answer = job.machine.ask(PORTS)
+    ports = sorted({int(port) for port in re.findall(r"^\d{1,5}$", answer.out, re.MULTILINE)})
+    if not ports:
+        raise Fault(
+            f"不知道 sshd 监听的端口，未启用防火墙：{answer.err}",
+            f"sshd does not say at which port it listens, so no firewall was put up: {answer.err}",
+        )
+    open_ports = [*ports, job.wish.port, job.wish.port + 1]
+    files = [
+        Laid(RULES, rules(open_ports).encode()),
+        Laid(f"/etc/systemd/system/{SERVICE}", UNIT.encode()),
+    ]
+    shown = " ".join(map(str, open_ports))
+    changed = job.machine.applied("firewall", files, APPLY)
+    return done(changed, f"开放端口 {shown}", f"open: {shown}")
+
+
+def rules(ports: list[int]) -> str:
+    """Rules as nft takes them, replaced all at once. Beside TCP `ports`: time (123), addresses (68, 546), mDNS."""
+    return f"""\
+# Written by xunkong provision; what is changed here is written over by its next run.
+table inet xunkong
+delete table inet xunkong
+table inet xunkong {{
+    chain input {{
+        type filter hook input priority filter; policy drop;
+        ct state established,related accept
+        iif "lo" accept
+        meta l4proto {{ 1, 58 }} accept comment "ICMP, by numbers: a small system has no names for them"
+        udp dport {{ 68, 123, 546, 5353 }} accept
+        tcp dport {{ {", ".join(map(str, ports))} }} accept
+    }}
+}}
+"""

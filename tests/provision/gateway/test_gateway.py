@@ -1,0 +1,248 @@
+"""A gateway's steps on a machine of ten lines; its files; and what cannot be."""
+
+import argparse
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.config import GatewayConfig
+from provision.bundle.bundle import Bundle, write_bundle
+from provision.gateway import steps as steps_room
+from provision.gateway.command import wish_of
+from provision.gateway.firewall import PORTS, RULES, firewall
+from provision.gateway.job import CONFIG, GATEWAY, GatewayJob, GatewayWish
+from provision.gateway.site import (
+    RELEASE_KEY,
+    STANDS,
+    UNTRIED,
+    finishing,
+    gateway_toml,
+    making,
+    site,
+)
+from provision.gateway.steps import STEPS, broker_check
+from provision.host.job import UNIT
+from provision.host.machine import Answer
+from provision.host.run import facts as facts_step
+from provision.kinds import Kind
+from provision.steps.services import service_files
+from tests.provision.conftest import FakeMachine, facts, faulty
+
+SYSTEMD = Path(__file__).parents[3] / "systemd"
+
+
+def wish(**other):
+    return GatewayWish(**{"zone": "Asia/Shanghai", "hosts": ("gateway.local",)} | other)
+
+
+@pytest.fixture
+def bundle(tmp_path, parts):
+    write_bundle(tmp_path / "g.zip", Kind("bookworm", "aarch64"), "0.1.0", (), parts, "gateway")
+    return Bundle(tmp_path / "g.zip", "gateway")
+
+
+@pytest.fixture
+def make(bundle):
+    def made(dry=False, **other):
+        job = GatewayJob(FakeMachine(dry), wish(**other), bundle)
+        job.facts = facts()
+        return job
+
+    return made
+
+
+def test_a_bundle_is_for_one_of_both(bundle):
+    assert (
+        "is a bundle for a gateway; make the right one: xunkong provision bundle --for unit"
+        in faulty(Bundle, bundle.path)
+    )
+
+
+def test_a_machine_that_is_a_unit_already(make):
+    job = make()
+    job.machine.files["/etc/xunkong/device.toml"] = b""
+    job.machine.says = {"/etc/os-release": _said()}
+    assert "/etc/xunkong/device.toml" in faulty(facts_step, job)
+
+
+def _said():
+    told = {"os": "bookworm", "arch": "arm64", "model": "", "serial": "1", "python": "3.11"}
+    told |= {
+        "free_mb": "9000",
+        "now": "0",
+        "steered": "yes",
+        "boot": "b",
+        "slot": "",
+        "software": "",
+    }
+    told |= {"version": "", "packages": "", "reboot": "", "network": "", "readers": ""}
+    return "\n".join(f"{name}={value}" for name, value in told.items())
+
+
+def test_every_unit_file_is_somebodys():
+    """What is for neither would never run; what both take is shared on purpose."""
+    names = {
+        str(path.relative_to(SYSTEMD))
+        for path in (SYSTEMD / "system").rglob("*.*")
+        if path.is_file()
+    }
+    ours = {name for name in names if not GATEWAY.strangers.search(name)}
+    theirs = {name for name in names if not UNIT.strangers.search(name)}
+    assert ours | theirs == names
+    assert {name.split("/")[1] for name in ours & theirs} == {"xunkong-.service.d"}
+
+
+def test_the_services_files_are_the_gateways(make):
+    paths = {one.path.rpartition("/")[2] for one in service_files(make())}
+    assert paths == {"xunkong-ingest.service", "xunkong.conf"}
+
+
+class TestSite:
+    def test_made_once(self, make):
+        job = make()
+        assert site(job).changed
+        first, last = job.machine.ran
+        assert "gateway init" in first and "unfinished" in last
+        assert tomllib.loads(job.machine.files[CONFIG].decode())["site"]["zone"] == "Asia/Shanghai"
+
+    def test_one_that_stands_is_left_as_it_is_but_for_the_release_key(self, make):
+        job = make(release_key=b"key")
+        job.machine.says[STANDS] = ""
+        assert site(job).changed and job.machine.ran == []
+        assert job.machine.files == {RELEASE_KEY: b"key"}
+        assert not site(job).changed
+
+    @pytest.mark.parametrize("there", ["keys/ca.key", "keys/ca.key unfinished", ""])
+    def test_an_authority_is_thrown_away_only_while_it_is_unfinished(self, tmp_path, there):
+        kept = tmp_path / "kept"
+        for name in ("keys", "store", "etc"):
+            (kept / name).mkdir(parents=True)
+        for name in there.split():
+            (kept / name).write_text("old")
+        init = (
+            '#!/bin/sh\nmkdir -p "$3/keys" && cd "$3" && echo new >keys/ca.key && touch store.db '
+        )
+        init += "device.example.toml unit.example.toml\n"
+        (tmp_path / "xunkong").write_text(init)
+        (tmp_path / "xunkong").chmod(0o755)
+        script = making(wish()).replace("/var/lib/xunkong/gateway", str(kept))
+        script = script.replace("/opt/xunkong/current/bin/xunkong", str(tmp_path / "xunkong"))
+        script = script.replace("/etc/xunkong/", f"{kept}/etc/")
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+        stood = there == "keys/ca.key"
+        assert (done.returncode, (kept / "keys/ca.key").read_text()) == (
+            (1, "old") if stood else (0, "new\n")
+        )
+        assert ("put it back" in done.stderr) == stood
+
+    def test_the_configuration_is_one(self):
+        found = tomllib.loads(gateway_toml(wish(port=9000, platform="https://p.example/e")))
+        config = msgspec.convert(found, GatewayConfig)
+        assert (config.broker[0].port, config.mosquitto.enrol_port) == (9002, 9001)
+        assert config.sink[0].url == "https://p.example/e"
+        assert config.store.url == "sqlite:////var/lib/xunkong/gateway/store/store.db"
+
+    def test_the_scripts_are_the_shells(self):
+        for script in (making(wish(hosts=("a", "b"))), finishing()):
+            assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
+
+
+class TestFirewall:
+    def test_ssh_stays_open_where_it_listens(self, make):
+        job = make()
+        job.machine.says[PORTS] = "2222\n22\n"
+        assert firewall(job).changed
+        assert b"tcp dport { 22, 2222, 8883, 8884 } accept" in job.machine.files[RULES]
+        assert not firewall(job).changed
+
+    def test_none_where_nobody_knows_how_we_came_in(self, make):
+        job = make()
+        job.machine.says[PORTS] = Answer(False, "", "sshd: no hostkeys")
+        assert "no hostkeys" in faulty(firewall, job)
+        assert (job.machine.files, job.machine.ran) == ({}, [])
+
+
+class TestBrokerCheck:
+    def job(self, make, *held, dry=False):
+        job = make(dry)
+        job.machine.files[UNTRIED] = b""
+        rows = [{"attempt": f"try {n}", "held": one, "seen": ""} for n, one in enumerate(held)]
+        job.machine.says["broker check"] = "\n".join(map(json.dumps, rows))
+        return job
+
+    def test_all_turned_away(self, make):
+        job = self.job(make, True, True)
+        assert "2 attacks" in broker_check(job).words.en
+        assert job.machine.ran == [f"rm -f {UNTRIED}"]
+
+    def test_one_let_in(self, make):
+        assert "try 1" in faulty(broker_check, self.job(make, True, False))
+
+    def test_nothing_tried(self, make):
+        job = self.job(make)
+        job.machine.says["broker check"] = Answer(False, "", "no broker answers")
+        assert "no broker answers" in faulty(broker_check, job)
+
+    def test_once(self, make):
+        assert not broker_check(make()).changed
+
+    def test_on_a_dry_run_it_is_not_done(self, make):
+        job = self.job(make, False, dry=True)
+        assert broker_check(job).changed and job.machine.ran == []
+
+
+def test_what_runs_is_started_anew_for_other_software_alone(make):
+    job = make()
+    job.machine.says["is-active"] = ""
+    assert steps_room.at_work(job).changed
+    assert job.machine.ran == [steps_room.START]
+    assert not steps_room.at_work(job).changed
+
+
+def test_a_service_that_does_not_run_says_why(make):
+    job = make()
+    job.machine.says["is-active -q xunkong-ingest"] = Answer(False, "", "")
+    job.machine.says["is-active"] = ""
+    job.machine.says["journalctl"] = "no such table"
+    assert "xunkong-ingest.service does not run:\nno such table" in faulty(steps_room.at_work, job)
+
+
+def test_units_take_their_time_from_it(make):
+    job = make()
+    assert steps_room.time_server(job).changed
+    assert b"allow\n" in job.machine.files[steps_room.CHRONY]
+    assert not steps_room.time_server(job).changed
+
+
+def test_every_step_has_a_name_of_its_own_and_words_in_both_languages():
+    assert len({one.name for one in STEPS}) == len(STEPS)
+    for one in STEPS:
+        assert one.words.zh != one.words.en and one.remedy.zh != one.remedy.en
+
+
+class TestWish:
+    def args(self, **other):
+        known = {"zone": "Asia/Shanghai", "units_reach": None, "port": 8883, "platform": None}
+        return argparse.Namespace(**known | {"keys_only": False, "release_key": None} | other)
+
+    def test_units_reach_it_where_we_did(self):
+        assert wish_of(self.args(), "192.168.1.10").hosts == ("192.168.1.10",)
+        assert wish_of(self.args(units_reach=["g", "fd00::1"]), "x").hosts == ("g", "fd00::1")
+
+    @pytest.mark.parametrize(
+        ("other", "said"),
+        [
+            ({"units_reach": ["a b"]}, "--host 'a b'"),
+            ({"units_reach": ["-x"]}, "--host '-x'"),
+            ({"port": 65_534}, "--port 65534: give 1 to 65533"),
+            ({"platform": "ftp://x"}, "--platform 'ftp://x'"),
+            ({"zone": "Mars"}, "--zone 'Mars'"),
+        ],
+    )
+    def test_what_is_wrong_is_said(self, other, said):
+        assert re.search(re.escape(said), faulty(wish_of, self.args(**other), "x"))
