@@ -34,14 +34,14 @@ TURNED_AWAY_S = 2.0
 
 
 class Town:
-    """A gateway's machine and a unit's, bare; what a technician brings to both."""
+    """A gateway's machine (trixie) and a unit's (bookworm), bare; what a technician brings to both."""
 
     def __init__(self, folder: Path, yard: Yard) -> None:
         self.folder = folder
-        self.bundle = make_bundle(folder, "bookworm", made_for="gateway")
+        self.bundle = make_bundle(folder, "trixie", made_for="gateway")
         stream = b"".join(drive(time.time_ns() // 1_000_000, 3600, seed=1))
         self.parts = Parts(stream, folder)
-        self.gateway = flashed(yard.pi("gw", debian_root("bookworm")))
+        self.gateway = flashed(yard.pi("gw", debian_root("trixie")))
         self.unit_bundle = make_bundle(folder, "bookworm")
 
     def words(self, *more: str) -> list[str]:
@@ -115,6 +115,8 @@ def test_all_services_are_at_work_and_nothing_else_comes_in(town: Town) -> None:
     assert town.gateway.run(active).split() == ["active"] * len(GATEWAY.services)
     assert town.gateway.run("systemctl --failed --no-legend --plain") == ""
     assert [town.lets_in(port) for port in (22, 8883, 8884, 8885)] == [True, True, True, False]
+    ended = "journalctl -q -u xunkong-authority | grep -q 'broker-check-1 was revoked.*is ended'"
+    assert wait_for(lambda: town.gateway.tries(ended), WAIT_S)
     keys = town.gateway.run("stat -c '%a %U' /var/lib/xunkong/gateway/keys/ca.key")
     assert keys.split() == ["600", "xunkong-authority"]
 
