@@ -1,4 +1,7 @@
-"""What may come in: SSH where it listens, the units' two ports, time. A table of our own, beside any other."""
+"""What may come in: SSH where it listens and where we came in, the units' two ports, time.
+
+A table of our own, beside any other.
+"""
 
 import re
 
@@ -10,7 +13,8 @@ from wire.words import Fault
 RULES = "/etc/xunkong/firewall.nft"
 SERVICE = "nftables-xunkong.service"
 """Not among our services, whose common bounds would take from it what it needs."""
-PORTS = """sshd -T | sed -n 's/^port //p'"""
+PORTS = r"sshd -T | sed -En 's/^(port |listenaddress .*:)([0-9]+)$/\2/p'"
+OURS = 'echo "${SSH_CONNECTION##* }"'
 UNIT = f"""\
 # Written by xunkong provision.
 [Unit]
@@ -44,7 +48,8 @@ APPLY = (
 def firewall(job: GatewayJob) -> Done:
     """Lays the rules down and puts them into force. Raises `Fault` where nobody knows how we came in."""
     answer = job.machine.ask(PORTS)
-    ports = sorted({int(port) for port in re.findall(r"^\d{1,5}$", answer.out, re.MULTILINE)})
+    said = f"{answer.out}\n{job.machine.ask(OURS, root=False).out}"
+    ports = sorted({int(port) for port in re.findall(r"^\d{1,5}$", said, re.MULTILINE)})
     if not ports:
         raise Fault(
             f"不知道 sshd 监听的端口，未启用防火墙：{answer.err}",

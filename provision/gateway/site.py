@@ -11,12 +11,20 @@ from provision.host.job import Done, done
 from provision.host.laid import Laid
 from provision.host.machine import quoted
 from provision.steps.settings import to_toml
+from wire.words import Fault
 
 UNFINISHED = f"{KEPT}/unfinished"
 UNTRIED = f"{KEPT}/untried"
 RELEASE_KEY = "/etc/xunkong/release.pub"
-STANDS = f"test -e {KEPT}/keys/ca.key && test -e {CONFIG} && test ! -e {UNFINISHED}"
-HALF = f"test ! -e {KEPT}/keys/ca.key || test -e {UNFINISHED}"
+AUTHORITY = f"{KEPT}/keys/ca.key"
+STANDS = f"test -e {AUTHORITY} && test -e {CONFIG} && test ! -e {UNFINISHED}"
+MAY_BE_MADE = f"test -e {UNFINISHED} || {{ test ! -e {AUTHORITY} && test ! -e {CONFIG}; }}"
+BROKER = (
+    f"{XUNKONG} gateway broker config --config {CONFIG} >/dev/null "
+    "&& systemd-tmpfiles --create /etc/tmpfiles.d/xunkong-gateway.conf"
+)
+"""The broker's files as this software writes them, and everything to whom it belongs."""
+FINISH = f"{BROKER} && sync && rm -f {UNFINISHED}"
 HEAD = "it is yours from now on, no later run changes it; see xunkong gateway init"
 
 
@@ -25,9 +33,15 @@ def site(job: GatewayJob) -> Done:
     changed = _release_key(job)
     if job.machine.ask(STANDS).good:
         return done(changed, f"已有，保持不变：{CONFIG}", f"there, left as it is: {CONFIG}")
+    if not job.machine.ask(MAY_BE_MADE).good:
+        raise Fault(
+            f"{AUTHORITY} 与 {CONFIG} 只有其一：请放回缺少的文件；手工建立的网关不由本命令接管",
+            f"of {AUTHORITY} and {CONFIG} there is one alone: put the other one back; a gateway that was set up by "
+            "hand is not taken over",
+        )
     job.machine.run(making(job.wish))
     job.machine.lay([Laid(CONFIG, gateway_toml(job.wish).encode(), "640")])
-    job.machine.run(finishing())
+    job.machine.run(FINISH)
     return done(
         True,
         f"已建立；请把 {KEPT}/keys/ca.key 的副本放入保险柜",
@@ -41,12 +55,11 @@ def _release_key(job: GatewayJob) -> bool:
 
 
 def making(wish: GatewayWish) -> str:
-    """The shell's words: a site in a folder of its own, moved to where it is kept. A whole one is never touched."""
+    """The shell's words: a site in a folder of its own, moved to where it is kept. Not for one that stands."""
     hosts = [word for host in wish.hosts for word in ("--host", host)]
     new, keys = f"{KEPT}/new", f"{KEPT}/keys"
     return "\n".join(
         (
-            f"{{ {HALF}; }} || {{ echo '{keys}/ca.key is there, {CONFIG} is not: put it back' >&2; exit 1; }}",
             "set -e",
             f"touch {UNFINISHED} {UNTRIED}",
             f"rm -rf {new} {KEPT}/store/store.db*",
@@ -55,18 +68,6 @@ def making(wish: GatewayWish) -> str:
             f"mv -f {new}/keys/* {keys}/",
             f"cp {new}/device.example.toml {new}/unit.example.toml /etc/xunkong/",
             f"rm -rf {new}",
-        )
-    )
-
-
-def finishing() -> str:
-    """The shell's words: the broker's files, everything to whom it belongs, and on the medium."""
-    return "\n".join(
-        (
-            "set -e",
-            f"{XUNKONG} gateway broker config --config {CONFIG} >/dev/null",
-            "systemd-tmpfiles --create /etc/tmpfiles.d/xunkong-gateway.conf",
-            f"sync && rm -f {UNFINISHED}",
         )
     )
 

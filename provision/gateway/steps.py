@@ -5,7 +5,7 @@ import json
 
 from provision.gateway.firewall import firewall
 from provision.gateway.job import CONFIG, GATEWAY, KEPT, XUNKONG, GatewayJob
-from provision.gateway.site import UNTRIED, site
+from provision.gateway.site import BROKER, UNTRIED, site
 from provision.host.job import Done, Step, done
 from provision.host.laid import Laid
 from provision.host.run import AGAIN, facts
@@ -19,7 +19,7 @@ from provision.steps.software import software
 from provision.steps.ssh import keys_only
 from wire.words import Fault, Words
 
-START_S = 120
+START_S = 300
 CHRONY = "/etc/chrony/conf.d/xunkong.conf"
 CHRONY_TEXT = b"""\
 # Written by xunkong provision: the units' time comes from here, with or without a better clock above.
@@ -30,7 +30,7 @@ local stratum 10
 CHRONY_APPLY = "systemctl enable -q chrony.service && systemctl restart chrony.service"
 STARTED = f"{KEPT}/started"
 """For which software and services they were started last."""
-START = f"timeout {START_S} systemctl restart {' '.join(GATEWAY.services)}"
+START = f"{BROKER} && timeout {START_S} systemctl restart {' '.join(GATEWAY.services)}"
 CHECK = f"{XUNKONG} --lang en gateway broker check --config {CONFIG} --json"
 
 

@@ -14,13 +14,14 @@ from gateway.config import GatewayConfig
 from provision.bundle.bundle import Bundle, write_bundle
 from provision.gateway import steps as steps_room
 from provision.gateway.command import wish_of
-from provision.gateway.firewall import PORTS, RULES, firewall
+from provision.gateway.firewall import OURS, PORTS, RULES, firewall
 from provision.gateway.job import CONFIG, GATEWAY, GatewayJob, GatewayWish
 from provision.gateway.site import (
+    FINISH,
+    MAY_BE_MADE,
     RELEASE_KEY,
     STANDS,
     UNTRIED,
-    finishing,
     gateway_toml,
     making,
     site,
@@ -102,9 +103,47 @@ def test_the_services_files_are_the_gateways(make):
     assert paths == {"xunkong-ingest.service", "xunkong.conf"}
 
 
+INIT = """#!/bin/sh
+[ "$2" = init ] || exit 0
+mkdir -p "$3/keys" && cd "$3" && echo new >keys/ca.key
+touch store.db device.example.toml unit.example.toml
+"""
+
+
+class Shell(FakeMachine):
+    """Runs the scripts below a folder, with a gateway of four lines."""
+
+    def __init__(self, kept, bin_folder):
+        super().__init__()
+        self._kept, self._bin = kept, bin_folder
+        for name, text in (("xunkong", INIT), ("systemd-tmpfiles", "#!/bin/sh\n")):
+            (bin_folder / name).write_text(text)
+            (bin_folder / name).chmod(0o755)
+
+    def ask(self, command, stdin=None, root=True):
+        del stdin, root
+        for theirs, ours in (
+            ("/var/lib/xunkong/gateway", self._kept),
+            ("/opt/xunkong/current/bin", self._bin),
+            ("/etc/xunkong", self._kept / "etc"),
+        ):
+            command = command.replace(theirs, str(ours))
+        env = {"PATH": f"{self._bin}:/usr/bin:/bin"}
+        done = subprocess.run(
+            ["sh", "-c", command], env=env, capture_output=True, text=True, check=False
+        )
+        return Answer(done.returncode == 0, done.stdout, done.stderr)
+
+    def run(self, command, stdin=None):
+        answer = self.ask(command, stdin)
+        assert answer.good, answer.err
+        return answer.out
+
+
 class TestSite:
     def test_made_once(self, make):
         job = make()
+        job.machine.says[MAY_BE_MADE] = ""
         assert site(job).changed
         first, last = job.machine.ran
         assert "gateway init" in first and "unfinished" in last
@@ -117,28 +156,32 @@ class TestSite:
         assert job.machine.files == {RELEASE_KEY: b"key"}
         assert not site(job).changed
 
-    @pytest.mark.parametrize("there", ["keys/ca.key", "keys/ca.key unfinished", ""])
-    def test_an_authority_is_thrown_away_only_while_it_is_unfinished(self, tmp_path, there):
+    @pytest.mark.parametrize(
+        ("there", "made"),
+        [
+            ("", True),
+            ("keys/ca.key unfinished", True),
+            ("keys/ca.key etc/gateway.toml unfinished", True),
+            ("keys/ca.key", False),
+            ("etc/gateway.toml", False),
+        ],
+    )
+    def test_what_is_there_is_thrown_away_only_while_it_is_unfinished(
+        self, bundle, tmp_path, there, made
+    ):
         kept = tmp_path / "kept"
         for name in ("keys", "store", "etc"):
             (kept / name).mkdir(parents=True)
         for name in there.split():
             (kept / name).write_text("old")
-        init = (
-            '#!/bin/sh\nmkdir -p "$3/keys" && cd "$3" && echo new >keys/ca.key && touch store.db '
-        )
-        init += "device.example.toml unit.example.toml\n"
-        (tmp_path / "xunkong").write_text(init)
-        (tmp_path / "xunkong").chmod(0o755)
-        script = making(wish()).replace("/var/lib/xunkong/gateway", str(kept))
-        script = script.replace("/opt/xunkong/current/bin/xunkong", str(tmp_path / "xunkong"))
-        script = script.replace("/etc/xunkong/", f"{kept}/etc/")
-        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
-        stood = there == "keys/ca.key"
-        assert (done.returncode, (kept / "keys/ca.key").read_text()) == (
-            (1, "old") if stood else (0, "new\n")
-        )
-        assert ("put it back" in done.stderr) == stood
+        job = GatewayJob(Shell(kept, tmp_path), wish(), bundle)
+        if made:
+            assert site(job).changed
+            assert (kept / "keys/ca.key").read_text() == "new\n"
+            assert not (kept / "unfinished").exists()
+        else:
+            assert "put the other one back" in faulty(site, job)
+            assert (kept / there).read_text() == "old"
 
     def test_the_configuration_is_one(self):
         found = tomllib.loads(gateway_toml(wish(port=9000, platform="https://p.example/e")))
@@ -148,17 +191,28 @@ class TestSite:
         assert config.store.url == "sqlite:////var/lib/xunkong/gateway/store/store.db"
 
     def test_the_scripts_are_the_shells(self):
-        for script in (making(wish(hosts=("a", "b"))), finishing()):
+        for script in (making(wish(hosts=("a", "b"))), FINISH):
             assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
 
 
 class TestFirewall:
     def test_ssh_stays_open_where_it_listens(self, make):
         job = make()
-        job.machine.says[PORTS] = "2222\n22\n"
+        job.machine.says |= {PORTS: "22\n", OURS: "2222\n"}
         assert firewall(job).changed
         assert b"tcp dport { 22, 2222, 8883, 8884 } accept" in job.machine.files[RULES]
         assert not firewall(job).changed
+
+    def test_the_ports_that_sshd_tells(self, tmp_path):
+        told = "port 22\nlistenaddress [::]:2200\nlistenaddress 0.0.0.0:22\nx11displayoffset 10\n"
+        (tmp_path / "sshd").write_text(f"#!/bin/sh\nprintf '{told}'\n")
+        (tmp_path / "sshd").chmod(0o755)
+        env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SSH_CONNECTION": "10.0.0.1 5 10.0.0.2 2022"}
+        said = [
+            subprocess.run(["sh", "-c", one], env=env, capture_output=True, text=True, check=True)
+            for one in (PORTS, OURS)
+        ]
+        assert [one.stdout.split() for one in said] == [["22", "2200", "22"], ["2022"]]
 
     def test_none_where_nobody_knows_how_we_came_in(self, make):
         job = make()
