@@ -10,7 +10,7 @@ from wire.words import Fault
 @contextmanager
 def laptop_only() -> Iterator[None]:
     """Imports within it that are missing are told as what to install. Raises `Fault`."""
-    logging.getLogger("paramiko").setLevel(logging.WARNING)
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it raises is told in our words
     try:
         yield
     except ModuleNotFoundError as exc:

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
@@ -56,14 +57,25 @@ class _Papers(Struct, frozen=True):
 def attempts(config: GatewayConfig, store: Store) -> Iterator[Attempt]:
     """Tries the first broker of the configuration. Raises `Fault` where nothing can be tried.
 
-    It makes two certificates that are good for a day, takes them into the roll, and revokes them there.
+    It makes certificates that are good for a day at most, takes them into the roll, and revokes them there at its end:
+    the authority, which is at work meanwhile, puts out at once whoever bears a revoked one.
     """
     broker, folder = config.broker[0], KeyFolder(Path(config.keys.folder))
+    issued: list[x509.Certificate] = []
     with TemporaryDirectory(prefix="xunkong-check-") as made:
-        papers = _papers(Path(made), folder, store)
-        door = _Door(broker, config, papers, folder.login)
-        door.check_open()
-        yield from door.attempts()
+        try:
+            papers = _papers(Path(made), folder, store, issued)
+            yield from _Door(broker, config, papers, folder.login).attempts()
+        except TurnedAway as exc:
+            raise Fault(
+                f"broker {broker.host} 不接受有效证书：{exc}；请检查它是否以生成的配置运行",
+                f"broker {broker.host} does not take valid certificates: {exc}; see that it runs with the "
+                "configuration that was made for it",
+            ) from exc
+        finally:
+            with store.changing() as connection:
+                for certificate in issued:
+                    strike_out_one(connection, certificate, "broker check", now_ms())
 
 
 class _Door:
@@ -78,20 +90,11 @@ class _Door:
         self._port, self._enrol = config.mosquitto.units_port, config.mosquitto.enrol_port
         self._papers, self._login = papers, login
 
-    def check_open(self) -> None:
-        """A broker that turns everybody away proves nothing."""
-        try:
-            with self._gateway(), self._unit(ONE, self._papers.one):
-                pass
-        except TurnedAway as exc:
-            raise Fault(
-                f"broker {self._host} 不接受有效证书：{exc}；请检查它是否以生成的配置运行",
-                f"broker {self._host} does not take valid certificates: {exc}; see that it runs with the "
-                "configuration that was made for it",
-            ) from exc
-
     def attempts(self) -> Iterator[Attempt]:
+        """Raises `TurnedAway` where what is permitted is not: a broker that turns everybody away proves nothing."""
         papers = self._papers
+        with self._gateway(), self._unit(ONE, papers.one):
+            pass
         shut = (
             ("明文 TCP", "plain TCP", None),
             ("不出示证书", "no certificate", papers.none),
@@ -214,7 +217,8 @@ def _down(unit: str) -> str:
     return f"{topics.ROOT}/{unit}/down/check"
 
 
-def _papers(made: Path, folder: KeyFolder, store: Store) -> _Papers:
+def _papers(made: Path, folder: KeyFolder, store: Store, issued: list[x509.Certificate]) -> _Papers:
+    """What the site's authority made of them is in `issued`."""
     own, strange = folder.issuer(), new_issuer("Xunkong stranger", now_ms())
     trusted = folder.path / "ca.crt"
 
@@ -224,7 +228,7 @@ def _papers(made: Path, folder: KeyFolder, store: Store) -> _Papers:
         if issuer is own:
             with store.changing() as connection:
                 certificate = issue(connection, own, asked, at_ms)
-                strike_out_one(connection, certificate, "broker check", at_ms)
+            issued.append(certificate)
         else:
             certificate = certify(issuer, name, asked.public, asked.purpose, at_ms, days)
         papers = KeyFolder(made)

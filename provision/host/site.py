@@ -86,7 +86,10 @@ class SiteFolder:
 
     def brokers(self) -> list[Broker]:
         example = self._config.parent / "device.example.toml"
-        found = self._table(example).get("broker", []) if self._read(example) else []
+        if self._read(example) is None:
+            self._table(self._config)  # where there is no gateway, that is what to say
+            return []
+        found = self._table(example).get("broker", [])
         return [Broker(one["host"], one.get("port", 8883)) for one in found]
 
     def issue(self, unit: str, request: str) -> bytes | None:

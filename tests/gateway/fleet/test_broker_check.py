@@ -1,6 +1,7 @@
 """The broker as it is set up holds against each attempt, and a badly set up one is found out."""
 
 import re
+import threading
 
 import pytest
 
@@ -8,7 +9,9 @@ from gateway.fleet.broker_check import attempts
 from gateway.fleet.broker_files import UNITS_ACL
 from gateway.fleet.broker_folder import BrokerFolder
 from gateway.fleet.roll import entries
+from gateway.fleet.worker import AuthorityWorker
 from sim.broker import SiteBroker, find_mosquitto
+from sim.city import wait_for
 from wire.words import Fault
 
 NAMES = [
@@ -53,6 +56,28 @@ def test_the_units_of_the_check_are_on_the_roll_and_out(site, site_store, broker
     made = [one for one in entries(site_store) if one.unit.startswith("broker-check-")]
     assert len(made) == 3
     assert {one.why for one in made} == {"broker check"}
+
+
+def test_an_authority_at_work_does_not_disturb_it(site, site_store, broker):
+    """It puts out at once whoever bears a revoked certificate."""
+    stop, authority = threading.Event(), AuthorityWorker(site.config, site_store)
+    thread = threading.Thread(target=authority.run, args=(stop,))
+    thread.start()
+    try:
+        assert [one.what.en for one in attempts(site.config, site_store) if not one.held] == []
+        assert wait_for(lambda: len(site.keys.revocations() or ()) == 3, 20)
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+def test_a_check_that_was_broken_off_leaves_nobody_in(site, site_store, broker):
+    tried = attempts(site.config, site_store)
+    next(tried)
+    tried.close()
+    assert {one.why for one in entries(site_store) if one.unit.startswith("broker-check-")} == {
+        "broker check"
+    }
 
 
 @pytest.fixture
