@@ -34,8 +34,9 @@ def facts(job: Work) -> Done:
     check_fit(job.facts, job.bundle.manifest.kind, job.trade.made_for)
     if job.machine.ask(f"test -e {job.trade.other}").good:
         raise Fault(
-            f"此机器已另有用途（{job.trade.other}）；单元与网关各用一台机器",
-            f"this machine is something else already ({job.trade.other}); a unit and a gateway have a machine each",
+            f"此机器已另有用途（{job.trade.other}）；单元与网关各用一台机器：请换一台，或重新烧录",
+            f"this machine is something else already ({job.trade.other}); a unit and a gateway have a "
+            "machine each: take another one, or flash this one anew",
         )
     known = job.facts
     text = f"{known.model or known.arch}, {known.os}, Python {known.python}, {known.free_mb} MB"
