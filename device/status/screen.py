@@ -195,7 +195,7 @@ def _papers(status: Status) -> Iterator[Line]:
         Words("证书", "cert"),
         Words(
             f"{papers.unit} {papers.kid}，{to} 到期，{renews} 起自动更新",
-            f"{papers.unit} {papers.kid} until {to}, renewed by itself from {renews}",
+            f"{papers.unit} {papers.kid} until {to}, renews from {renews}",
         ),
         not status.over,
     )

@@ -70,7 +70,7 @@ def test_what_it_tells():
         "events 1, tracks 3, photos 2; the oldest has waited for 2 min",
         "gw.example.cn:8883 for 3 h 13 min; the gateway answered 4 s ago",
         "ok  China Mobile lte -87 dBm",
-        "cp-01 4f2a until 2027-03-24, renewed by itself from 2026-12-10",
+        "cp-01 4f2a until 2027-03-24, renews from 2026-12-10",
         "version 0.1.0, slot a, the other 0.0.9; configuration 14",
         "51 °C  supply ok  disk 20411 MiB free",
         "  15:13:20  check-in",
