@@ -14,6 +14,7 @@ from wire.words import Fault
 
 UNITS_PORT, MAX_PORT = 8883, 65_535
 DEFAULT_HOSTS = ("gateway.local",)
+UNITS_BROKER = '[[broker]]\nhost = "{}"\nport = {}\n'
 FILES = {
     "gateway.toml": """\
 # The gateway. All times inside are UTC; [site] zone is how they are shown.
@@ -184,7 +185,10 @@ def _filled(text: str, hosts: Sequence[str], port: int) -> str:
     """The examples' ports and the broker's name, as this site has them."""
     ports = {str(UNITS_PORT + number): str(port + number) for number in range(3)}
     text = re.sub("(?<=port = )" + "|(?<=port = )".join(ports), lambda at: ports[at[0]], text)
-    return text.replace(DEFAULT_HOSTS[0], (hosts or DEFAULT_HOSTS)[0])
+    return text.replace(
+        UNITS_BROKER.format(DEFAULT_HOSTS[0], port),
+        "\n".join(UNITS_BROKER.format(host, port) for host in hosts or DEFAULT_HOSTS),
+    )
 
 
 def _make_keys(config: GatewayConfig, hosts: Sequence[str]) -> None:

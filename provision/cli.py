@@ -41,6 +41,10 @@ def _host_command(commands: Commands) -> None:
     add.add_argument("--code", metavar="CODE", help=said)
     said = commands.say("替换：同名的另一台立即失效", "put out the box that has this name now")
     add.add_argument("--replace", action="store_true", help=said)
+    said = commands.say(
+        "改名：这台机器现为另一单元", "the machine is another unit now, and gets this name"
+    )
+    add.add_argument("--rename", action="store_true", help=said)
     said = commands.say("信任此主机密钥指纹", "trust a host key with this fingerprint")
     add.add_argument("--host-key", metavar="SHA256:…", help=said)
     said = commands.say("部署包，或其所在目录", "the bundle, or a folder of them")
@@ -69,7 +73,7 @@ def _fleet_command(commands: Commands) -> None:
 def _gateway_command(commands: Commands) -> None:
     words = Words("经 SSH 把一台机器变成网关", "turn one machine into the gateway, over SSH")
     example = (
-        "xunkong provision gateway 192.168.1.10 --host gateway.local --host 192.168.1.10 "
+        "xunkong provision gateway 192.168.1.10 --host 192.168.1.10 --host gateway.example.cn "
         "--platform https://platform.example/events --bundle gateway-bookworm.zip"
     )
     add = commands.add("gateway", words, example, gateway)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from gateway.config import GatewayConfig
+from gateway.config import BrokerSection, GatewayConfig
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
 from gateway.fleet.folder import KeyFolder
 from gateway.fleet.registrar import Registrar
@@ -95,15 +95,21 @@ class AuthorityWorker:
     def _end_sessions(self, at_ms: int) -> None:
         """A broker that cannot be asked holds nothing else up: who is to be let in does not wait for it."""
         for unit in sorted(self._to_end):
-            try:
-                for broker in self._config.broker:
-                    end_session(broker, self._folder.login, unit)
-            except Fault as exc:
-                log.error("%s; tried again", exc)
+            self._service.alive()
+            lasting = [broker for broker in self._config.broker if not self._ended(broker, unit)]
+            if not lasting:
+                self._to_end.remove(unit)
+                log.warning("%s was revoked: on the list now, and its session is ended", unit)
+            else:
                 self._end_ms = at_ms + END_AGAIN_MS
-                return
-            self._to_end.remove(unit)
-            log.warning("%s was revoked: on the list now, and its session is ended", unit)
+
+    def _ended(self, broker: BrokerSection, unit: str) -> bool:
+        try:
+            end_session(broker, self._folder.login, unit)
+        except Fault as exc:
+            log.error("%s; tried again", exc)
+            return False
+        return True
 
     def _renew_own(self, at_ms: int) -> None:
         due = ageing(self._folder, at_ms)

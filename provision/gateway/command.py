@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 from provision.bundle.bundle import Bundle
 from provision.bundle.choose import choose
@@ -17,9 +18,10 @@ from provision.host.run import run_steps
 from provision.host.show import Show
 from wire.words import Fault
 
-NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
+NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 URL = re.compile(r"https?://[!-~]{1,1990}")
-MOST_PORT = 65_533
+PORTS = range(1024, 65_534)
+"""mosquitto has no right to the lower ones, and two above it are needed."""
 
 
 def provision_gateway(args: argparse.Namespace, password: str | None) -> int:
@@ -46,10 +48,10 @@ def provision_gateway(args: argparse.Namespace, password: str | None) -> int:
 def wish_of(args: argparse.Namespace, address: str) -> GatewayWish:
     """The gateway as it is wanted; without `--host` units reach it where we did. Raises `Fault`."""
     check_zone(args.zone)
-    if not 1 <= args.port <= MOST_PORT:
+    if args.port not in PORTS:
         raise Fault(
-            f"--port {args.port}：应在 1 到 {MOST_PORT} 之间",
-            f"--port {args.port}: give 1 to {MOST_PORT}",
+            f"--port {args.port}：应在 {PORTS[0]} 到 {PORTS[-1]} 之间",
+            f"--port {args.port}: give {PORTS[0]} to {PORTS[-1]}",
         )
     if args.platform is not None and not URL.fullmatch(args.platform):
         raise Fault(
@@ -66,9 +68,17 @@ def wish_of(args: argparse.Namespace, address: str) -> GatewayWish:
     )
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _checked(hosts: Sequence[str]) -> tuple[str, ...]:
     for host in hosts:
-        if not NAME.fullmatch(host):
+        if not (_is_address(host) or (NAME.fullmatch(host) and host[0] != "-")):
             raise Fault(
                 f"--host {host!r} 应为名称或 IP 地址",
                 f"--host {host!r} should be a name or an IP address",

@@ -4,8 +4,9 @@ A table of our own, beside any other.
 """
 
 import re
+import tomllib
 
-from provision.gateway.job import GatewayJob
+from provision.gateway.job import CONFIG, GatewayJob
 from provision.host.job import Done, done
 from provision.host.laid import Laid
 from wire.words import Fault
@@ -20,7 +21,9 @@ UNIT = f"""\
 [Unit]
 Description=Xunkong gateway: firewall
 DefaultDependencies=no
-After=local-fs.target
+After=local-fs.target nftables.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
 Before=network-pre.target shutdown.target
 Wants=network-pre.target
 Conflicts=shutdown.target
@@ -30,7 +33,7 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=/usr/sbin/nft -f {RULES}
 ExecReload=/usr/sbin/nft -f {RULES}
-ExecStop=/usr/sbin/nft delete table inet xunkong
+ExecStop=-/usr/sbin/nft delete table inet xunkong
 CapabilityBoundingSet=CAP_NET_ADMIN
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -45,6 +48,12 @@ APPLY = (
 )
 
 
+IN_FORCE = (
+    f"systemctl is-enabled -q {SERVICE} && systemctl is-active -q {SERVICE} "
+    "&& nft list table inet xunkong >/dev/null"
+)
+
+
 def firewall(job: GatewayJob) -> Done:
     """Lays the rules down and puts them into force. Raises `Fault` where nobody knows how we came in."""
     answer = job.machine.ask(PORTS)
@@ -55,14 +64,28 @@ def firewall(job: GatewayJob) -> Done:
             f"不知道 sshd 监听的端口，未启用防火墙：{answer.err}",
             f"sshd does not say at which port it listens, so no firewall was put up: {answer.err}",
         )
-    open_ports = [*ports, job.wish.port, job.wish.port + 1]
+    open_ports = [*ports, *units_ports(job)]
     files = [
         Laid(RULES, rules(open_ports).encode()),
         Laid(f"/etc/systemd/system/{SERVICE}", UNIT.encode()),
     ]
     shown = " ".join(map(str, open_ports))
     changed = job.machine.applied("firewall", files, APPLY)
+    if not changed and not job.machine.ask(IN_FORCE).good:
+        job.machine.run(APPLY)
+        changed = True
     return done(changed, f"开放端口 {shown}", f"open: {shown}")
+
+
+def units_ports(job: GatewayJob) -> tuple[int, int]:
+    """Where units come in, and where they enrol: as the site has it by now. Raises `Fault`."""
+    answer = job.machine.ask(f"cat {CONFIG}")
+    try:
+        found = tomllib.loads(answer.out).get("mosquitto", {}) if answer.good else {}
+        units = int(found.get("units_port", job.wish.port))
+        return units, int(found.get("enrol_port", units + 1))
+    except ValueError as exc:
+        raise Fault(f"{CONFIG} 有误：{exc}；请改正", f"{CONFIG}: {exc}; mend it") from exc
 
 
 def rules(ports: list[int]) -> str:
@@ -76,9 +99,10 @@ table inet xunkong {{
         type filter hook input priority filter; policy drop;
         ct state established,related accept
         iif "lo" accept
-        meta l4proto {{ 1, 58 }} accept comment "ICMP, by numbers: a small system has no names for them"
+        meta l4proto {{ 1, 2, 58 }} accept comment "ICMP and IGMP, by numbers: a small system has no names for them"
         udp dport {{ 68, 123, 546, 5353 }} accept
         tcp dport {{ {", ".join(map(str, ports))} }} accept
+        include "/etc/xunkong/firewall.d/*.nft"
     }}
 }}
 """

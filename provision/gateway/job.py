@@ -12,6 +12,7 @@ XUNKONG = "/opt/xunkong/current/bin/xunkong"
 GATEWAY = Trade(
     made_for="gateway",
     room="gateway",
+    config=CONFIG,
     other="/etc/xunkong/device.toml",
     services=(
         "mosquitto.service",
@@ -41,7 +42,7 @@ class GatewayWish(Wanted, frozen=True, kw_only=True):
 
 
 class GatewayJob(Work):
-    """`made`: whether this run made the site."""
+    """A gateway."""
 
     wish: GatewayWish
 

@@ -18,7 +18,10 @@ UNTRIED = f"{KEPT}/untried"
 RELEASE_KEY = "/etc/xunkong/release.pub"
 AUTHORITY = f"{KEPT}/keys/ca.key"
 STANDS = f"test -e {AUTHORITY} && test -e {CONFIG} && test ! -e {UNFINISHED}"
-MAY_BE_MADE = f"test -e {UNFINISHED} || {{ test ! -e {AUTHORITY} && test ! -e {CONFIG}; }}"
+STORE = f"{KEPT}/store/store.db"
+MAY_BE_MADE = f"test -e {UNFINISHED} || {{ test ! -e {AUTHORITY} && test ! -e {CONFIG} && test ! -e {STORE}; }}"
+STARTED = f"{KEPT}/started"
+"""For which software and services they were started last."""
 BROKER = (
     f"{XUNKONG} gateway broker config --config {CONFIG} >/dev/null "
     "&& systemd-tmpfiles --create /etc/tmpfiles.d/xunkong-gateway.conf"
@@ -35,9 +38,9 @@ def site(job: GatewayJob) -> Done:
         return done(changed, f"已有，保持不变：{CONFIG}", f"there, left as it is: {CONFIG}")
     if not job.machine.ask(MAY_BE_MADE).good:
         raise Fault(
-            f"{AUTHORITY} 与 {CONFIG} 只有其一：请放回缺少的文件；手工建立的网关不由本命令接管",
-            f"of {AUTHORITY} and {CONFIG} there is one alone: put the other one back; a gateway that was set up by "
-            "hand is not taken over",
+            f"{AUTHORITY}、{CONFIG} 与 {STORE} 不齐全：请放回缺少的，或把剩下的移走",
+            f"of {AUTHORITY}, {CONFIG} and {STORE} some are there and some are not: put back what is missing, or "
+            "move away what is left",
         )
     job.machine.run(making(job.wish))
     job.machine.lay([Laid(CONFIG, gateway_toml(job.wish).encode(), "640")])
@@ -60,9 +63,10 @@ def making(wish: GatewayWish) -> str:
     new, keys = f"{KEPT}/new", f"{KEPT}/keys"
     return "\n".join(
         (
+            f"{{ {MAY_BE_MADE}; }} || {{ echo 'somebody made it meanwhile' >&2; exit 1; }}",
             "set -e",
             f"touch {UNFINISHED} {UNTRIED}",
-            f"rm -rf {new} {KEPT}/store/store.db*",
+            f"rm -rf {new} {STORE}* {STARTED}",
             f"{XUNKONG} gateway init {new} --port {wish.port} {quoted(*hosts)}",
             f"mv {new}/store.db* {KEPT}/store/",
             f"mv -f {new}/keys/* {keys}/",

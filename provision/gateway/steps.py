@@ -4,8 +4,8 @@ import hashlib
 import json
 
 from provision.gateway.firewall import firewall
-from provision.gateway.job import CONFIG, GATEWAY, KEPT, XUNKONG, GatewayJob
-from provision.gateway.site import BROKER, UNTRIED, site
+from provision.gateway.job import CONFIG, GATEWAY, XUNKONG, GatewayJob
+from provision.gateway.site import BROKER, STARTED, UNTRIED, site
 from provision.host.job import Done, Step, done
 from provision.host.laid import Laid
 from provision.host.run import AGAIN, facts
@@ -28,9 +28,13 @@ allow
 local stratum 10
 """
 CHRONY_APPLY = "systemctl enable -q chrony.service && systemctl restart chrony.service"
-STARTED = f"{KEPT}/started"
-"""For which software and services they were started last."""
-START = f"{BROKER} && timeout {START_S} systemctl restart {' '.join(GATEWAY.services)}"
+OURS = " ".join(name for name in GATEWAY.services if name.startswith("xunkong-"))
+START = (
+    f"systemctl stop {OURS} && {BROKER} && touch {UNTRIED} "
+    f"&& timeout {START_S} systemctl restart {' '.join(GATEWAY.services)}"
+)
+"""The store is brought to its newest form while nobody writes into it."""
+
 CHECK = f"{XUNKONG} --lang en gateway broker check --config {CONFIG} --json"
 
 
@@ -42,8 +46,10 @@ def time_server(job: GatewayJob) -> Done:
 
 def at_work(job: GatewayJob) -> Done:
     """Starts all anew where software or services are others than at the last start; then all must run."""
-    files = [Laid(STARTED, f"{_what(job)}\n".encode())]
-    changed = job.machine.applied("gateway-start", files, START)
+    what = _what(job)
+    changed = not job.machine.ask(f"grep -qx {what} {STARTED}").good
+    if changed:
+        job.machine.run(f"{START} && echo {what} >{STARTED} && sync {STARTED}")
     ended = running(job)
     return Done(changed or ended.changed, ended.words)
 

@@ -90,6 +90,7 @@ def wish_of(args: argparse.Namespace, site: Site, network: Network | None) -> Wi
         test_again=args.test_again,
         keys_only=args.keys_only,
         replace=args.replace,
+        rename=getattr(args, "rename", False),
         release_key=read_release_key(args.release_key) if args.release_key else None,
         network=network,
     )

@@ -40,7 +40,8 @@ class Wish(Wanted, frozen=True, kw_only=True):
     """A unit as it is wanted. `parts`: sections of device.toml that differ from the builder's book.
 
     `boot_folder`: where the machine's firmware reads. `test_again`: a self-test though nothing changed.
-    `replace`: another box that has this name is put out. `network`: beside Ethernet; None: nothing.
+    `replace`: another box that has this name is put out. `rename`: this box may have another one now.
+    `network`: beside Ethernet; None: nothing.
     """
 
     unit: str
@@ -50,13 +51,14 @@ class Wish(Wanted, frozen=True, kw_only=True):
     boot_folder: str = "/boot/firmware"
     test_again: bool = False
     replace: bool = False
+    rename: bool = False
     network: Network | None = None
 
 
 class Trade(Struct, frozen=True):
     """What a machine is made into. `room`: the part of the command that runs on it.
 
-    `other`: the configuration of a machine that is something else already. `services`: started when all is laid.
+    `config`: its own configuration; `other`: that of a machine that is something else. `services`: started last.
     `strangers`: files of systemd's in the bundle that are not for it. `account`: its sysusers.d and tmpfiles.d.
     `user`, `home`: there once those are done. `folders`: the shell's words that make what they leave out.
     `owner`: whose the software is.
@@ -64,6 +66,7 @@ class Trade(Struct, frozen=True):
 
     made_for: MadeFor
     room: str
+    config: str
     other: str
     services: tuple[str, ...]
     strangers: re.Pattern[str]
@@ -77,6 +80,7 @@ class Trade(Struct, frozen=True):
 UNIT = Trade(
     made_for="unit",
     room="device",
+    config=CONFIG,
     other="/etc/xunkong/gateway.toml",
     services=("xunkong-device.service",),
     strangers=re.compile(

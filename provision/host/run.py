@@ -32,7 +32,7 @@ def facts(job: Work) -> Done:
     """Asks what the machine is, and whether it can become what is wanted."""
     job.facts = ask_facts(job.machine, job.wish.model_file)
     check_fit(job.facts, job.bundle.manifest.kind, job.trade.made_for)
-    if job.machine.ask(f"test -e {job.trade.other}").good:
+    if job.machine.ask(f"test -e {job.trade.other} && test ! -e {job.trade.config}").good:
         raise Fault(
             f"此机器已另有用途（{job.trade.other}）；单元与网关各用一台机器：请换一台，或重新烧录",
             f"this machine is something else already ({job.trade.other}); a unit and a gateway have a "

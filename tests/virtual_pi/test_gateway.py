@@ -13,6 +13,7 @@ import pytest
 
 from hardware.gps.synthetic import drive
 from provision.gateway.job import GATEWAY
+from provision.gateway.site import UNFINISHED
 from provision.gateway.steps import STEPS
 from sim.city import wait_for
 from tests.virtual_pi.depot import BADGE, MODEL, UNIT_CONFIG, WAIT_S, flashed, make_bundle, reported
@@ -104,10 +105,11 @@ def test_broken_off_while_the_site_is_made_it_is_made_by_the_next_run(town: Town
                 break
         time.sleep(SOON_S)
         laptop.kill()
+    assert wait_for(lambda: town.gateway.tries(f"test -e {UNFINISHED}"), WAIT_S)
     code, report = reported(town.words())
     assert (code, report["done"]) == (0, True), report["steps"][-1]
     assert {"site", "check"} <= {*report["changed"]}
-    assert not town.gateway.tries("test -e /var/lib/xunkong/gateway/unfinished")
+    assert not town.gateway.tries(f"test -e {UNFINISHED}")
 
 
 def test_all_services_are_at_work_and_nothing_else_comes_in(town: Town) -> None:
@@ -126,6 +128,18 @@ def test_a_second_run_changes_nothing(town: Town) -> None:
     code, report = reported(town.words())
     assert (code, report["done"], report["changed"]) == (0, True, [])
     assert town.gateway.run("sha256sum /var/lib/xunkong/gateway/keys/*") == authority
+
+
+def test_a_firewall_that_was_flushed_is_put_up_again_with_what_the_site_adds(town: Town) -> None:
+    town.gateway.run(
+        "mkdir -p /etc/xunkong/firewall.d && "
+        "echo 'tcp dport 8885 accept' >/etc/xunkong/firewall.d/more.nft && nft flush ruleset"
+    )
+    code, report = reported(town.words())
+    assert (code, report["changed"]) == (0, ["firewall"])
+    assert not town.lets_in(9)
+    assert "tcp dport 8885 accept" in town.gateway.run("nft list table inet xunkong")
+    town.gateway.run("rm -r /etc/xunkong/firewall.d && systemctl reload nftables-xunkong")
 
 
 def test_another_bundle_or_a_unit_is_refused(town: Town) -> None:

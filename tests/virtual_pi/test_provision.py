@@ -165,6 +165,9 @@ def test_a_second_run_changes_nothing(home: Depot, pi: Pi) -> None:
 def test_a_box_gets_another_name_by_a_code_alone(home: Depot, pi: Pi) -> None:
     code = home.gateway_says("ca", "code", "--unit", "cp-9")[0]["code"]
     words = home.by_code(pi, "cp-9")
+    _, refused = reported(words, f"{code}\n")
+    assert "this machine is the unit cp-1" in refused["steps"][-1]["words"]
+    words.append("--rename")
     ended, report = reported(words, f"{code}\n")
     assert (ended, report["done"]) == (0, True), report["steps"][-1]
     assert {"settings", "papers", "selftest"} == {*report["changed"]}

@@ -14,7 +14,7 @@ from gateway.config import GatewayConfig
 from provision.bundle.bundle import Bundle, write_bundle
 from provision.gateway import steps as steps_room
 from provision.gateway.command import wish_of
-from provision.gateway.firewall import OURS, PORTS, RULES, firewall
+from provision.gateway.firewall import APPLY, IN_FORCE, OURS, PORTS, RULES, firewall
 from provision.gateway.job import CONFIG, GATEWAY, GatewayJob, GatewayWish
 from provision.gateway.site import (
     FINISH,
@@ -66,8 +66,7 @@ def test_a_bundle_is_for_one_of_both(bundle):
 
 def test_a_machine_that_is_a_unit_already(make):
     job = make()
-    job.machine.files["/etc/xunkong/device.toml"] = b""
-    job.machine.says = {"/etc/os-release": _said()}
+    job.machine.says = {"/etc/os-release": _said(), "test -e /etc/xunkong/device.toml && ": ""}
     assert "/etc/xunkong/device.toml" in faulty(facts_step, job)
 
 
@@ -164,6 +163,7 @@ class TestSite:
             ("keys/ca.key etc/gateway.toml unfinished", True),
             ("keys/ca.key", False),
             ("etc/gateway.toml", False),
+            ("store/store.db", False),
         ],
     )
     def test_what_is_there_is_thrown_away_only_while_it_is_unfinished(
@@ -180,7 +180,7 @@ class TestSite:
             assert (kept / "keys/ca.key").read_text() == "new\n"
             assert not (kept / "unfinished").exists()
         else:
-            assert "put the other one back" in faulty(site, job)
+            assert "put back what is missing" in faulty(site, job)
             assert (kept / there).read_text() == "old"
 
     def test_the_configuration_is_one(self):
@@ -201,7 +201,21 @@ class TestFirewall:
         job.machine.says |= {PORTS: "22\n", OURS: "2222\n"}
         assert firewall(job).changed
         assert b"tcp dport { 22, 2222, 8883, 8884 } accept" in job.machine.files[RULES]
+        job.machine.says[IN_FORCE] = ""
         assert not firewall(job).changed
+
+    def test_one_that_is_not_in_force_is_put_up_again(self, make):
+        job = make()
+        job.machine.says[PORTS] = "22\n"
+        assert firewall(job).changed and firewall(job).changed
+        assert job.machine.ran == [APPLY, APPLY]
+
+    def test_a_site_that_stands_keeps_its_own_ports(self, make):
+        job = make()
+        job.machine.says |= {PORTS: "22\n", f"cat {CONFIG}": "[mosquitto]\nunits_port = 9000\n"}
+        assert "9000 9001" in firewall(job).words.en
+        job.machine.says[f"cat {CONFIG}"] = "[mosquitto\n"
+        assert "gateway.toml" in faulty(firewall, job)
 
     def test_the_ports_that_sshd_tells(self, tmp_path):
         told = "port 22\nlistenaddress [::]:2200\nlistenaddress 0.0.0.0:22\nx11displayoffset 10\n"
@@ -254,7 +268,9 @@ def test_what_runs_is_started_anew_for_other_software_alone(make):
     job = make()
     job.machine.says["is-active"] = ""
     assert steps_room.at_work(job).changed
-    assert job.machine.ran == [steps_room.START]
+    (ran,) = job.machine.ran
+    assert ran.startswith(f"{steps_room.START} && echo ")
+    job.machine.says["grep -qx"] = ""
     assert not steps_room.at_work(job).changed
 
 
@@ -293,7 +309,9 @@ class TestWish:
         [
             ({"units_reach": ["a b"]}, "--host 'a b'"),
             ({"units_reach": ["-x"]}, "--host '-x'"),
-            ({"port": 65_534}, "--port 65534: give 1 to 65533"),
+            ({"port": 65_534}, "--port 65534: give 1024 to 65533"),
+            ({"port": 443}, "--port 443: give 1024 to 65533"),
+            ({"units_reach": ["gw:8883"]}, "--host 'gw:8883'"),
             ({"platform": "ftp://x"}, "--platform 'ftp://x'"),
             ({"zone": "Mars"}, "--zone 'Mars'"),
         ],
