@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from gateway.fleet.broker_folder import now_ms
+from gateway.fleet.roll import out_of_service
 from gateway.lookup import unit_rows
 from gateway.orders import LONGEST_S, VALID_S, give, newest_words
 from gateway.store.open import Store
@@ -76,9 +77,22 @@ def ordered(
         )
     wanted = list(dict.fromkeys(units))
     known(store, wanted)
+    in_service(store, wanted)
     valid_s = VALID_S if args.no_wait else args.wait
     given = [Errand(unit, give(store, unit, what, text, valid_s)) for unit in wanted]
     return given if args.no_wait else wait_for(store, given, args.wait, what)
+
+
+def in_service(store: Store, units: Iterable[str]) -> None:
+    """Raises `Fault` for the first of `units` that was put out: it hears nothing any more."""
+    with store.reading() as connection:
+        out = out_of_service(connection)
+    for unit in units:
+        if unit in out:
+            raise Fault(
+                f"{unit} 已停用（{out[unit]}）；重新启用：xunkong provision host",
+                f"{unit} is out of service ({out[unit]}); xunkong provision host brings it back",
+            )
 
 
 def known(store: Store, units: Iterable[str]) -> None:

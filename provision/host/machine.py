@@ -15,7 +15,7 @@ from typing import Any, Self
 from msgspec import Struct
 from paramiko import SFTPClient, SSHClient, SSHException
 from pyinfra.api.config import Config
-from pyinfra.api.exceptions import ConnectError, NestedOperationError, PyinfraError
+from pyinfra.api.exceptions import NestedOperationError, PyinfraError
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 from pyinfra.context import ctx_host, ctx_state
@@ -101,7 +101,7 @@ class Machine:
         """Connects, or does so again. Raises `Fault`."""
         try:
             self._host.connect(show_errors=False, raise_exceptions=True)
-        except ConnectError as exc:
+        except PyinfraError as exc:  # a key file that is not there is one, too
             raise Fault(
                 f"无法登录 {self._name}：{exc}；请检查网络、用户、密钥或密码",
                 f"cannot log in at {self._name}: {exc}; check network, user, key or password",

@@ -1,5 +1,6 @@
 """The unit's papers: read when they are in order, and named when they are not; TLS with them against a real server."""
 
+import os
 import socket
 import ssl
 import threading
@@ -168,3 +169,15 @@ def test_a_unit_is_no_broker(folder, tmp_path):
     server = served(tmp_path, broker(purpose="log-in"))
     with pytest.raises(ssl.SSLCertVerificationError, match="purpose"):
         connect(Papers("v-1", folder), server.port)
+
+
+def test_who_may_see_nothing_of_them_is_told(tmp_path):
+    """Not by a traceback: it is whoever forgot sudo."""
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    os.seteuid(65_534)
+    try:
+        with pytest.raises(Fault, match=r"no certificate of the authority.*Permission denied"):
+            Papers(None, tmp_path).load()
+    finally:
+        os.seteuid(0)

@@ -223,7 +223,7 @@ def test_a_spare_box_takes_the_name_of_a_dead_one_and_none_has_it_twice(
     home: Depot, pi: Pi, spare: Pi
 ) -> None:
     pi.run("systemctl stop xunkong-device")
-    code, report = home.provision(spare, "cp-9")
+    code, report = home.provision(spare, "cp-9", "--rename")
     assert (code, report["steps"][-1]["step"]) == (1, "papers")
     assert "--replace" in report["steps"][-1]["words"]
     code, report = home.provision(spare, "cp-9", "--replace")

@@ -79,3 +79,8 @@ def test_a_no_of_a_line_that_broke_is_no_answer(machine, monkeypatch):
     monkeypatch.setattr(machine, "_alive", lambda: False)
     assert machine.ask("true").good
     assert "run the same command again" in faulty(machine.ask, "false")
+
+
+def test_a_key_that_is_not_there_is_told(tmp_path):
+    login = Login("127.0.0.1", 1, key=tmp_path / "none", known_hosts=tmp_path / "known")
+    assert "No such private key file" in faulty(Machine, login)
