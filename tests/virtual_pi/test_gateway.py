@@ -35,7 +35,7 @@ TURNED_AWAY_S = 2.0
 
 
 class Town:
-    """A gateway's machine (trixie) and a unit's (bookworm), bare; what a technician brings to both."""
+    """A gateway's machine and a unit's, bare trixies; what a technician brings to both."""
 
     def __init__(self, folder: Path, yard: Yard) -> None:
         self.folder = folder
@@ -43,7 +43,7 @@ class Town:
         stream = b"".join(drive(time.time_ns() // 1_000_000, 3600, seed=1))
         self.parts = Parts(stream, folder)
         self.gateway = flashed(yard.pi("gw", debian_root("trixie")))
-        self.unit_bundle = make_bundle(folder, "bookworm")
+        self.unit_bundle = make_bundle(folder, "trixie")
 
     def words(self, *more: str) -> list[str]:
         """The whole command that makes the gateway."""
@@ -151,7 +151,7 @@ def test_another_bundle_or_a_unit_is_refused(town: Town) -> None:
 
 def test_a_unit_is_made_through_it_and_its_tap_is_at_the_platform(town: Town, yard: Yard) -> None:
     town.gateway.run(PLATFORM)
-    pi = flashed(yard.pi("cp1", debian_root("bookworm"), town.parts.binds)).power_on()
+    pi = flashed(yard.pi("cp1", debian_root("trixie"), town.parts.binds)).power_on()
     with left_on(pi):
         code, report = reported(town.unit_words(pi))
     assert (code, report["done"]) == (0, True), report["steps"][-1]
