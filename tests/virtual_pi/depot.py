@@ -88,6 +88,11 @@ class Depot:
         self.broker.stop()
         self.parts.__exit__()
 
+    @property
+    def release(self) -> str:
+        """The Debian release that its bundle is for."""
+        return self.bundle.name.split("-")[1]
+
     def differs(self, pi: Pi) -> Path:
         """What differs from the book: no panel; a receiver beside the reader, or no reader where none is wired."""
         return self.folder / ("wired.toml" if pi.binds else "bare.toml")

@@ -30,11 +30,13 @@ MOST_S = 240.0
 SWIFT = "\n[update]\nlink_pct = 100\nquiet_s = 2\ntrial_s = 120\n"
 
 
-@pytest.fixture(scope="module")
-def home(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot]:
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def home(
+    yard: Yard, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Depot]:
     if find_mosquitto() is None:
         pytest.skip("mosquitto is not installed: apt install mosquitto")
-    with depot(tmp_path_factory.mktemp("depot"), yard, "bookworm") as made:
+    with depot(tmp_path_factory.mktemp("depot"), yard, request.param) as made:
         keys.make(made.site)
         with (made.folder / "parts.toml").open("a", encoding="utf-8") as parts:
             parts.write(SWIFT)
@@ -44,7 +46,7 @@ def home(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot
 @pytest.fixture(scope="module")
 def pi(yard: Yard, home: Depot) -> Iterator[Pi]:
     """On duty as `cp-1`."""
-    made = flashed(yard.pi("cp1", debian_root("bookworm"))).power_on()
+    made = flashed(yard.pi(f"on-{home.release[:4]}", debian_root(home.release))).power_on()
     with left_on(made):
         code, report = home.provision(made, "cp-1")
     assert (code, report["done"]) == (0, True), report["steps"][-1]
@@ -70,7 +72,7 @@ def publish(home: Depot, version: str, without: tuple[str, ...] = ()) -> None:
     raised(own, version, wheels / "wheels", without)
     own.unlink()
     file = home.folder / f"{version}.release"
-    machine = ("--arch", "x86_64", "--os", "bookworm")
+    machine = ("--arch", "x86_64", "--os", home.release)
     xunkong("release", "build", file, "--wheels", wheels / "wheels", *machine)
     xunkong("release", "sign", file, "--key", home.site / keys.SECRET)
     xunkong("release", "publish", file, "--config", home.toml)
@@ -125,7 +127,7 @@ def test_patches_are_put_in_by_root_through_a_power_cut_and_proven(home: Depot, 
     pi.run("dpkg --install /root/lamp_1.0_all.deb")
     key = keys.read(home.site / keys.SECRET)
     newer = make_deb(home.folder, "lamp", "1.1", scripts={"postinst": SLOW})
-    path = make_patches(home.folder / "patches", key, [newer], kind=Kind("bookworm", "x86_64"))
+    path = make_patches(home.folder / "patches", key, [newer], kind=Kind(home.release, "x86_64"))
     xunkong("release", "publish", path, "--config", home.toml)
     assert wait_for(lambda: fleet(home, "status")[1][-1]["patches"] == "0.0", MOST_S)
     fleet(home, "update", "--version", "2026.11.28")
