@@ -25,8 +25,12 @@ def echo():
             except OSError:
                 pass  # the test is over
 
-        threading.Thread(target=serve, daemon=True).start()
+        thread = threading.Thread(target=serve)
+        thread.start()
         yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("road", [WIDE, Road(10**6, 0.01, 0.2)])

@@ -140,7 +140,7 @@ def test_the_pause_that_a_platform_asks_for_is_made(
 
 
 def test_a_time_out_is_tried_again(forward, kept, bench, platform):
-    forward.restart(timeout_s=0.2)
+    forward.restart(timeout_s=3.0)
     platform.says(200, hold=True)
     forward.all()
     assert platform.tries == [6, 6]
