@@ -88,10 +88,10 @@ def _gateway_command(commands: Commands) -> None:
         "单元的端口，缺省 8883；其上一个端口用于注册",
         "the units' port, 8883; they enrol at the one above",
     )
-    add.add_argument("--port", type=int, default=8883, metavar="N", help=said)
+    add.add_argument("--port", type=int, metavar="N", help=said)
     said = commands.say("指挥平台（CloudEvents）的地址", "the command platform (CloudEvents)")
     add.add_argument("--platform", metavar="URL", help=said)
-    _zone(commands, add)
+    _zone(commands, add, None)
     said = commands.say(
         "发行公钥 release.pub", "whose signature makes a release count: release.pub"
     )
@@ -105,9 +105,11 @@ def _gateway_command(commands: Commands) -> None:
     _json(commands, add)
 
 
-def _zone(commands: Commands, add: argparse.ArgumentParser) -> None:
+def _zone(
+    commands: Commands, add: argparse.ArgumentParser, default: str | None = "Asia/Shanghai"
+) -> None:
     said = commands.say("时区，缺省 Asia/Shanghai", "its time zone; Asia/Shanghai if left out")
-    add.add_argument("--zone", default="Asia/Shanghai", metavar="Z", help=said)
+    add.add_argument("--zone", default=default, metavar="Z", help=said)
 
 
 def _shared_options(commands: Commands, add: argparse.ArgumentParser) -> None:

@@ -4,68 +4,72 @@ import argparse
 import re
 from collections.abc import Sequence
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from provision.bundle.bundle import Bundle
 from provision.bundle.choose import choose
 from provision.gateway.job import GATEWAY, GatewayJob, GatewayWish
 from provision.gateway.steps import STEPS
-from provision.host.command import agreed, check_zone, login_of, read_release_key
+from provision.host.command import carry_out, check_zone, login_of, read_release_key
 from provision.host.facts import ask_facts
-from provision.host.hostkey import check_host_key
 from provision.host.machine import Machine
-from provision.host.report import write_report
-from provision.host.run import run_steps
-from provision.host.show import Show
 from wire.words import Fault
 
 NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 URL = re.compile(r"https?://[!-~]{1,1990}")
 PORTS = range(1024, 65_534)
 """mosquitto has no right to the lower ones, and two above it are needed."""
+UNITS_PORT, ZONE = 8883, "Asia/Shanghai"
 
 
 def provision_gateway(args: argparse.Namespace, password: str | None) -> int:
     """0 when the gateway is at work, 1 when a step failed. Raises `Fault` for what cannot even be begun."""
     login = login_of(args, password)
     wish = wish_of(args, login.host)
-    bundle = None if args.bundle.is_dir() else Bundle(args.bundle, GATEWAY.made_for)
-    check_host_key(
-        login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f, args.host_key)
-    )
-    show = Show(len(STEPS), args.json, args.language)
-    with Machine(login, args.dry_run) as machine:
-        if bundle is None:
-            bundle = choose(args.bundle, ask_facts(machine).kind, GATEWAY.made_for)
-        job = GatewayJob(machine, wish, bundle)
-        job.report["host"] = args.host
-        job.say = show.percent
-        good = run_steps(job, show.begins, show.ended, STEPS)
-    files = () if args.dry_run else write_report(job.report, args.report)
-    show.result(job.report, files)
-    return 0 if good else 1
+    given = None if args.bundle.is_dir() else Bundle(args.bundle, GATEWAY.made_for)
+
+    def begun(machine: Machine) -> GatewayJob:
+        found = given or choose(args.bundle, ask_facts(machine).kind, GATEWAY.made_for)
+        return GatewayJob(machine, wish, found)
+
+    return carry_out(args, login, begun, STEPS)
 
 
 def wish_of(args: argparse.Namespace, address: str) -> GatewayWish:
     """The gateway as it is wanted; without `--host` units reach it where we did. Raises `Fault`."""
-    check_zone(args.zone)
-    if args.port not in PORTS:
+    asked = {"zone": args.zone, "hosts": args.units_reach, "port": args.port}
+    zone, port = args.zone or ZONE, UNITS_PORT if args.port is None else args.port
+    check_zone(zone)
+    if port not in PORTS:
         raise Fault(
-            f"--port {args.port}：应在 {PORTS[0]} 到 {PORTS[-1]} 之间",
-            f"--port {args.port}: give {PORTS[0]} to {PORTS[-1]}",
+            f"--port {port}：应在 {PORTS[0]} 到 {PORTS[-1]} 之间",
+            f"--port {port}: give {PORTS[0]} to {PORTS[-1]}",
         )
-    if args.platform is not None and not URL.fullmatch(args.platform):
-        raise Fault(
-            f"--platform {args.platform!r} 应为 http:// 或 https:// 开头的地址",
-            f"--platform {args.platform!r} should be an address with http:// or https://",
-        )
+    if args.platform is not None:
+        _check_platform(args.platform)
     return GatewayWish(
-        zone=args.zone,
+        zone=zone,
         hosts=_checked(args.units_reach or [address]),
-        port=args.port,
+        port=port,
         platform=args.platform,
+        asked=frozenset(name for name, value in asked.items() if value is not None),
         keys_only=args.keys_only,
         release_key=read_release_key(args.release_key) if args.release_key else None,
     )
+
+
+def _check_platform(url: str) -> None:
+    if not URL.fullmatch(url):
+        raise Fault(
+            f"--platform {url!r} 应为 http:// 或 https:// 开头的地址",
+            f"--platform {url!r} should be an address with http:// or https://",
+        )
+    if "@" in urlsplit(url).netloc:
+        raise Fault(
+            "--platform 中不能有用户名或口令：他人可见；请建成后写入 gateway.toml 的 [[sink]] headers",
+            "--platform must not hold a user's name or password, which others can see: once the gateway stands, put "
+            "it into headers of [[sink]] in its gateway.toml",
+        )
 
 
 def _is_address(text: str) -> bool:

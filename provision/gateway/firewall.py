@@ -4,9 +4,9 @@ A table of our own, beside any other.
 """
 
 import re
-import tomllib
 
-from provision.gateway.job import CONFIG, GatewayJob
+from provision.gateway.job import GatewayJob
+from provision.gateway.standing import standing
 from provision.host.job import Done, done
 from provision.host.laid import Laid
 from wire.words import Fault
@@ -79,13 +79,8 @@ def firewall(job: GatewayJob) -> Done:
 
 def units_ports(job: GatewayJob) -> tuple[int, int]:
     """Where units come in, and where they enrol: as the site has it by now. Raises `Fault`."""
-    answer = job.machine.ask(f"cat {CONFIG}")
-    try:
-        found = tomllib.loads(answer.out).get("mosquitto", {}) if answer.good else {}
-        units = int(found.get("units_port", job.wish.port))
-        return units, int(found.get("enrol_port", units + 1))
-    except ValueError as exc:
-        raise Fault(f"{CONFIG} 有误：{exc}；请改正", f"{CONFIG}: {exc}; mend it") from exc
+    there = standing(job)
+    return (there.port, there.enrol_port) if there else (job.wish.port, job.wish.port + 1)
 
 
 def rules(ports: list[int]) -> str:

@@ -34,11 +34,15 @@ GATEWAY = Trade(
 
 class GatewayWish(Wanted, frozen=True, kw_only=True):
     """The gateway as it is wanted. `hosts`: by which names or addresses units reach it; `port`: of the units, and
-    at the one above they get certificates. `platform`: where check-ins go (URL); None: nowhere yet."""
+    at the one above they get certificates. `platform`: where check-ins go (URL); None: nowhere yet.
+
+    `asked`: which of `zone`, `hosts` and `port` were asked for in so many words; the others are as is usual.
+    """
 
     hosts: tuple[str, ...]
     port: int = 8883
     platform: str | None = None
+    asked: frozenset[str] = frozenset()
 
 
 class GatewayJob(Work):

@@ -5,18 +5,24 @@ import json
 
 from provision.gateway.firewall import firewall
 from provision.gateway.job import CONFIG, GATEWAY, XUNKONG, GatewayJob
-from provision.gateway.site import BROKER, STARTED, UNTRIED, site
+from provision.gateway.site import BROKER, STANDS, STARTED, UNTRIED, site
+from provision.gateway.standing import check_asked, standing
 from provision.host.job import Done, Step, done
 from provision.host.laid import Laid
-from provision.host.run import AGAIN, facts
-from provision.steps.account import account
-from provision.steps.carry import carry
-from provision.steps.clock import clock
 from provision.steps.duty import running
-from provision.steps.packages import packages
 from provision.steps.services import service_files, services
-from provision.steps.software import software
-from provision.steps.ssh import keys_only
+from provision.steps.shared import (
+    ACCOUNT,
+    AGAIN,
+    CARRY,
+    CLOCK,
+    LOOK,
+    MEND,
+    PACKAGES,
+    SOFTWARE,
+    SSH,
+    facts,
+)
 from wire.words import Fault, Words
 
 START_S = 300
@@ -36,6 +42,17 @@ START = (
 """The store is brought to its newest form while nobody writes into it."""
 
 CHECK = f"{XUNKONG} --lang en gateway broker check --config {CONFIG} --json"
+
+
+def look(job: GatewayJob) -> Done:
+    """The machine; and whether a site that stands there is what is asked for. Raises `Fault`."""
+    ended = facts(job)
+    there = standing(job) if job.machine.ask(STANDS).good else None
+    if there:
+        check_asked(job.wish, there)
+        job.report["zone"] = there.zone
+        job.report["brokers"] = [f"{host}:{there.port}" for host in there.hosts]
+    return ended
 
 
 def time_server(job: GatewayJob) -> Done:
@@ -63,42 +80,31 @@ def _what(job: GatewayJob) -> str:
 
 def broker_check(job: GatewayJob) -> Done:
     """Tries the new broker as an attacker would, once. Raises `Fault` where one attempt was not turned away."""
-    if not job.machine.ask(f"test -e {UNTRIED}").good:
+    machine = job.machine
+    to_be_made = machine.dry and not machine.ask(STANDS).good
+    if not (to_be_made or machine.ask(f"test -e {UNTRIED}").good):
         return done(False, "已于建立时通过", "passed when it was made")
-    if job.machine.dry:
-        return done(True, "将进行", "would be done")
-    answer = job.machine.ask(CHECK)
+    if machine.dry:
+        return done(True, "模拟攻击", "as an attacker would")
+    answer = machine.ask(CHECK)
     tried = [json.loads(line) for line in answer.out.splitlines() if line.startswith("{")]
     let_in = "; ".join(one["attempt"] for one in tried if not one["held"])
     if let_in or not tried:
         raise Fault(
             f"broker 未通过检查：{let_in or answer.err}", f"the broker: {let_in or answer.err}"
         )
-    job.machine.run(f"rm -f {UNTRIED}")
+    machine.run(f"rm -f {UNTRIED}")
     count = len(tried)
     return done(True, f"{count} 次攻击均被拒绝", f"{count} attacks, all turned away")
 
 
 STEPS: tuple[Step[GatewayJob], ...] = (
-    Step("facts", Words("查看机器", "look at the machine"), facts, AGAIN),
-    Step("clock", Words("时钟", "clock"), clock, AGAIN),
-    Step("carry", Words("上传部署包", "carry the bundle over"), carry, AGAIN),
-    Step(
-        "packages",
-        Words("系统软件包", "Debian packages"),
-        packages,
-        Words(
-            "若提示 apt 被占用，稍后再运行；若缺依赖，请用最新系统镜像或重新制作部署包",
-            "if apt is locked, run again later; if something is missing, use the newest image, or make the bundle anew",
-        ),
-    ),
-    Step("account", Words("用户与目录", "users and folders"), account, AGAIN),
-    Step(
-        "software",
-        Words("巡控软件", "Xunkong's software"),
-        software,
-        Words("检查磁盘剩余空间，再次运行", "look whether the disk is full, and run again"),
-    ),
+    Step("facts", LOOK, look, MEND),
+    CLOCK,
+    CARRY,
+    PACKAGES,
+    ACCOUNT,
+    SOFTWARE,
     Step(
         "site",
         Words("证书机构与配置", "authority, configuration"),
@@ -129,5 +135,5 @@ STEPS: tuple[Step[GatewayJob], ...] = (
             "run xunkong gateway broker check there; let no unit in meanwhile",
         ),
     ),
-    Step("ssh", Words("SSH 登录", "log-in by SSH"), keys_only, AGAIN),
+    SSH,
 )

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,13 +10,14 @@ from provision.bundle.bundle import Bundle
 from provision.bundle.choose import choose
 from provision.host.facts import ask_facts
 from provision.host.hostkey import check_host_key
-from provision.host.job import Job, Wish
+from provision.host.job import AnyWork, Job, Step, Wish
 from provision.host.machine import Login, Machine
 from provision.host.report import write_report
-from provision.host.run import STEPS, run_steps
+from provision.host.run import run_steps
 from provision.host.show import Show
 from provision.host.site import Broker, Site, SiteByCode, SiteFolder
 from provision.host.site_ssh import SCHEME, SiteOverSsh, gateway_login
+from provision.host.steps import STEPS
 from provision.network.wanted import Network
 from provision.steps.settings import read_parts
 from wire import topics
@@ -29,18 +31,31 @@ def provision_host(
     """0 when the unit is on duty, 1 when a step failed. Raises `Fault` for what cannot even be begun."""
     site = site_of(args, code)
     wish = wish_of(args, site, network)
-    bundle = None if args.bundle.is_dir() else Bundle(args.bundle)
-    login = login_of(args, password)
+    given = None if args.bundle.is_dir() else Bundle(args.bundle)
+
+    def begun(machine: Machine) -> Job:
+        found = given or choose(args.bundle, ask_facts(machine, args.model_file).kind)
+        return Job(machine, wish, found, site)
+
+    return carry_out(args, login_of(args, password), begun, STEPS)
+
+
+def carry_out(
+    args: argparse.Namespace,
+    login: Login,
+    begun: Callable[[Machine], AnyWork],
+    steps: Sequence[Step[AnyWork]],
+) -> int:
+    """Goes to the machine and takes the steps; shows and reports them. 0 when all went well, 1 when one failed."""
     check_host_key(
         login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f, args.host_key)
     )
-    show = Show(len(STEPS), args.json, args.language)
+    show = Show(len(steps), args.json, args.language, args.dry_run)
     with Machine(login, args.dry_run) as machine:
-        bundle = bundle or choose(args.bundle, ask_facts(machine, args.model_file).kind)
-        job = Job(machine, wish, bundle, site)
+        job = begun(machine)
         job.report["host"] = args.host
         job.say = show.percent
-        good = run_steps(job, show.begins, show.ended, STEPS)
+        good = run_steps(job, show.begins, show.ended, steps)
     files = () if args.dry_run else write_report(job.report, args.report)
     show.result(job.report, files)
     return 0 if good else 1

@@ -146,14 +146,15 @@ class Done(Struct, frozen=True):
 
 
 AnyWork = TypeVar("AnyWork", bound=Work)
+Work_contra = TypeVar("Work_contra", bound=Work, contravariant=True)
 
 
-class Step(Struct, Generic[AnyWork], frozen=True):
+class Step(Struct, Generic[Work_contra], frozen=True):
     """One step. `run` finds out what is wanting and does it; `remedy`: what to do when it fails."""
 
     name: str
     words: Words
-    run: Callable[[AnyWork], Done]
+    run: Callable[[Work_contra], Done]
     remedy: Words
 
 

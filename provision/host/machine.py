@@ -18,6 +18,7 @@ from pyinfra.api.config import Config
 from pyinfra.api.exceptions import NestedOperationError, PyinfraError
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
+from pyinfra.connectors.sshuserclient.client import get_host_keys
 from pyinfra.context import ctx_host, ctx_state
 
 from provision.host.laid import Laid, lay
@@ -90,6 +91,7 @@ class Machine:
         self._state.is_executing = not dry
         self._host = next(iter(self._state.inventory))
         self._said = _Said()
+        self._would_be_due: set[str] = set()
         self.connect()
 
     @property
@@ -99,6 +101,9 @@ class Machine:
 
     def connect(self) -> None:
         """Connects, or does so again. Raises `Fault`."""
+        getattr(
+            get_host_keys, "cache", {}
+        ).clear()  # else hosts that came to be known since are not
         try:
             self._host.connect(show_errors=False, raise_exceptions=True)
         except PyinfraError as exc:  # a key file that is not there is one, too
@@ -166,12 +171,19 @@ class Machine:
 
     def lay(self, wanted: Sequence[Laid], due: str | None = None) -> bool:
         """Has each file as wanted; whether one was not. `due`: see `laid.lay`."""
-        return self.do(lay, wanted=tuple(wanted), due=due)
+        changed = self.do(lay, wanted=tuple(wanted), due=due)
+        if changed and due and self.dry:
+            self._would_be_due.add(due)
+        return changed
+
+    def is_due(self, due: str) -> bool:
+        """Whether it is still to be done, or would be by now on a dry run."""
+        return due in self._would_be_due or self.ask(f"test -e {due}").good
 
     def applied(self, name: str, wanted: Sequence[Laid], then: str) -> bool:
         """Has each file as wanted, and runs `then` where one was not, or an earlier run broke off before it."""
         due = f"{DUE}/{name}"
-        changed = self.ask(f"test -e {due}").good
+        changed = self.is_due(due)
         changed |= self.lay(wanted, due)
         if changed:
             self.run(f"{then} && rm -f {due}")

@@ -1,14 +1,19 @@
-"""The report of a unit: JSON for machines, and a sheet to be printed and put into the box."""
+"""The report of a machine: JSON for machines, and a sheet to be printed and put into the box."""
 
 import html
 import json
+import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from provision.steps.settings import sheet_of
 from wire.words import Fault
 
+GATEWAY = "gateway"
+"""The role that is no unit's."""
 STYLE = (
     "body{font:12pt sans-serif;margin:15mm}table{border-collapse:collapse;width:100%;margin:4mm 0}"
     "td,th{border:1px solid #888;padding:1.5mm 2mm;text-align:left;vertical-align:top}h1{font-size:20pt}"
@@ -16,8 +21,14 @@ STYLE = (
 
 
 def write_report(report: dict[str, Any], folder: Path) -> tuple[Path, Path]:
-    """Writes both into `folder`, named for the unit; a newer one replaces an older. Raises `Fault`."""
-    paths = folder / f"{report['unit']}.json", folder / f"{report['unit']}.html"
+    """Writes both into `folder`, named for the unit, or for the gateway's address; a newer one replaces an older.
+
+    Raises `Fault`.
+    """
+    name = report["unit"]
+    if report["role"] == GATEWAY:
+        name = f"{name}-{re.sub(r'[^A-Za-z0-9.-]', '_', report['host'])}"
+    paths = folder / f"{name}.json", folder / f"{name}.html"
     texts = json.dumps(report, ensure_ascii=False, indent=1), sheet(report)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,13 +48,24 @@ def sheet(report: dict[str, Any]) -> str:
         f"<!doctype html><html lang=zh><meta charset=utf-8><title>{title}</title>",
         f"<style>{STYLE}</style><h1>巡控 Xunkong: {title}</h1>",
         _table(_facts(report)),
-        "<h2>自检 self-test</h2>",
-        _table(_findings(report)),
-        "<h2>接线 wiring</h2>",
-        _table(_wires(report)),
+        *(_steps(report) if report["role"] == GATEWAY else _parts(report)),
         "<p>检查人 checked by ____________________ 日期 date ____________________</p></html>",
     ]
     return "\n".join(parts)
+
+
+def _parts(report: dict[str, Any]) -> Iterator[str]:
+    """A unit's: how each part was found, and how it is wired."""
+    yield "<h2>自检 self-test</h2>"
+    yield _table(_findings(report))
+    yield "<h2>接线 wiring</h2>"
+    yield _table(_wires(report))
+
+
+def _steps(report: dict[str, Any]) -> Iterator[str]:
+    """A gateway's: what each step said."""
+    yield "<h2>步骤 steps</h2>"
+    yield _table((one["step"], one["words_zh"], one["words"]) for one in report["steps"])
 
 
 def _table(rows: Iterator[tuple[str, ...]]) -> str:
@@ -57,14 +79,20 @@ def _table(rows: Iterator[tuple[str, ...]]) -> str:
 def _facts(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     machine = report.get("machine", {})
     yield "状态 state", "上岗 on duty" if report["done"] else "未完成 NOT done"
-    yield "日期 date", report["at"]
-    yield "型号 model", machine.get("model") or "?"
+    yield "日期 date", _local(report["at"], report["zone"])
+    yield "型号 model", machine.get("model") or machine.get("arch", "?")
     yield "序列号 serial", machine.get("serial", "?")
     yield "系统 system", f"{machine.get('os', '?')} {machine.get('arch', '?')}"
     yield "软件 software", report["version"]
-    yield "密钥 key", str(report.get("kid"))
+    if "kid" in report:
+        yield "密钥 key", report["kid"]
     yield "broker", ", ".join(report["brokers"])
     yield "时区 zone", report["zone"]
+
+
+def _local(at: str, zone: str) -> str:
+    """A time (ISO) as people of `zone` (IANA) read it."""
+    return f"{datetime.fromisoformat(at).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def _findings(report: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ from provision.host.job import Step
 from provision.host.run import Line
 from wire.words import Language, Words
 
+TO_DO = Words("待执行", "to do")
 RESULTS = {
     "changed": Words("已完成", "done"),
     "unchanged": Words("无需改动", "as it was"),
@@ -20,10 +21,14 @@ WIDTH = 26
 
 
 class Show:
-    """Lines of so many `steps` for people, or one JSON object a line. Progress is drawn on a terminal alone."""
+    """Lines of so many `steps` for people, or one JSON object a line. Progress is drawn on a terminal alone.
 
-    def __init__(self, steps: int, as_json: bool, language: Language) -> None:
+    `dry`: what is changed is still to be done.
+    """
+
+    def __init__(self, steps: int, as_json: bool, language: Language, dry: bool = False) -> None:
         self._steps, self._json, self._language = steps, as_json, language
+        self._results = RESULTS | ({"changed": TO_DO} if dry else {})
         self._live = not as_json and sys.stdout.isatty()
         self._head = ""
 
@@ -45,7 +50,7 @@ class Show:
         if self._json:
             print(json.dumps(line.row(), ensure_ascii=False), flush=True)
             return
-        result = RESULTS[line.result].say(self._language)
+        result = self._results[line.result].say(self._language)
         gap = " " * (10 - _width(result))
         start = CLEAR if self._live else ""
         said = line.words.say(self._language)

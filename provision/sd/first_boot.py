@@ -12,9 +12,10 @@ from provision.bundle.bundle import Bundle
 from provision.host.job import Job, Wish
 from provision.host.machine import Machine
 from provision.host.report import write_report
-from provision.host.run import STEPS, run_steps
+from provision.host.run import run_steps
 from provision.host.show import Show
 from provision.host.site import SiteByCode
+from provision.host.steps import STEPS
 from provision.network.wanted import Network
 from provision.sd.card import AUTHORITY, BUNDLE, SCRIPTS, SERVICE, UNIT, Card, read_card
 from provision.sd.partition import MADE

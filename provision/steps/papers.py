@@ -29,9 +29,10 @@ def papers(job: Job) -> Done:
         job.report["kid"] = kid
         return done(False, f"密钥 {kid}", f"key {kid}")
     job.machine.lay([Laid(AUTHORITY, authority)])
-    if not job.machine.dry:
-        _enrol(job)
-        job.report["kid"] = kid = held(job)
+    if job.machine.dry:
+        return done(True, "新密钥与证书", "a new key and certificate")
+    _enrol(job)
+    job.report["kid"] = kid = held(job)
     return done(True, f"密钥 {kid}", f"key {kid}")
 
 

@@ -15,7 +15,7 @@ BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 def restart(job: Work) -> Done:
     """Reboots once, if something waits for it."""
     machine = job.machine
-    if not machine.ask(f"test -e {REBOOT}").good:
+    if not machine.is_due(REBOOT):
         return done(False, "不需要", "not needed")
     if not machine.dry:
         machine.run("nohup sh -c 'sleep 1; systemctl reboot' >/dev/null 2>&1 </dev/null &")

@@ -79,6 +79,9 @@ class FakeMachine:
             self.due |= {due} if due and differ else set()
         return bool(differ)
 
+    def is_due(self, due):
+        return due in self.due
+
     def applied(self, name, wanted, then):
         changed = self.lay(wanted) or name in self.due
         if changed:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paramiko import HostKeys
 
 from hardware.gps.synthetic import drive
 from provision.gateway.job import GATEWAY
 from provision.gateway.site import UNFINISHED
 from provision.gateway.steps import STEPS
+from provision.host.hostkey import fingerprint
 from sim.city import wait_for
 from tests.virtual_pi.depot import BADGE, MODEL, UNIT_CONFIG, WAIT_S, flashed, make_bundle, reported
 from tests.virtual_pi.parts import Parts
@@ -56,13 +58,15 @@ class Town:
     def unit_words(self, pi: Pi) -> list[str]:
         """The command that makes `pi` a unit of it, through it."""
         key, known = pi.place.key, self.folder / "known_hosts"
-        known.write_text(self.gateway.known_hosts.read_text() + pi.known_hosts.read_text())
+        known.write_text(self.gateway.known_hosts.read_text())
         differs = self.folder / "parts.toml"
         differs.write_text('[panel]\nkind = "none"\n[gps]\nport = "/dev/ttyAMA0"\n', "utf-8")
         words = ["provision", "host", pi.address, "--unit", "cp-1", "--role", "checkpoint"]
         words += ["--gateway", f"ssh://pi@{self.gateway.address}", "--gateway-key", key]
         words += ["--bundle", self.unit_bundle, "--user", "pi"]
         words += ["--key", key, "--known-hosts", known, "--model-file", MODEL]
+        shown = HostKeys(str(pi.known_hosts))[pi.address]["ssh-ed25519"]
+        words += ["--host-key", fingerprint(shown)]
         words += ["--parts", differs, "--report", self.folder, "--json"]
         return [sys.executable, "-m", "xunkong", *map(str, words)]
 
@@ -128,6 +132,22 @@ def test_a_second_run_changes_nothing(town: Town) -> None:
     code, report = reported(town.words())
     assert (code, report["done"], report["changed"]) == (0, True, [])
     assert town.gateway.run("sha256sum /var/lib/xunkong/gateway/keys/*") == authority
+
+
+def test_what_the_site_is_not_is_refused_and_may_be_changed_on_it(town: Town) -> None:
+    other = ("--host", town.gateway.address, "--host", "gw.example.cn")
+    code, report = reported(town.words(*other, "--port", "9000"))
+    (step,) = report["steps"]
+    assert (code, report["changed"], step["result"]) == (1, [], "failed")
+    assert "--port 9000, but it has 8883" in step["words"]
+    assert "--host gw.example.cn, but its broker's certificate has" in step["words"]
+    town.says("ca renew broker --keep-key --host gw.example.cn")
+    code, report = reported(town.words(*other, "--port", "8883"))
+    assert (code, report["changed"]) == (0, []), report["steps"][-1]
+    assert town.gateway.run("systemctl is-active mosquitto").strip() == "active"
+    served = f"openssl s_client -connect {town.gateway.address}:8883 </dev/null 2>/dev/null"
+    names = f"{served} | openssl x509 -noout -ext subjectAltName | grep -q DNS:gw.example.cn"
+    assert wait_for(lambda: town.gateway.tries(names), WAIT_S)
 
 
 def test_a_firewall_that_was_flushed_is_put_up_again_with_what_the_site_adds(town: Town) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from provision.host.run import STEPS
+from provision.host.steps import STEPS
 from provision.sd.bookworm import FIRST
 from sim.broker import find_mosquitto
 from sim.city import wait_for

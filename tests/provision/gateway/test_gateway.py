@@ -9,8 +9,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.config import GatewayConfig
+from gateway.fleet.certificates import certify, new_issuer
 from provision.bundle.bundle import Bundle, write_bundle
 from provision.gateway import steps as steps_room
 from provision.gateway.command import wish_of
@@ -26,14 +29,16 @@ from provision.gateway.site import (
     making,
     site,
 )
+from provision.gateway.standing import BROKER_CRT
 from provision.gateway.steps import STEPS, broker_check
 from provision.host.job import UNIT
 from provision.host.machine import Answer
-from provision.host.run import facts as facts_step
 from provision.kinds import Kind
 from provision.steps.services import service_files
+from provision.steps.shared import facts as facts_step
 from tests.provision.conftest import FakeMachine, facts, faulty
 
+NOW_MS = 1_790_000_000_000
 SYSTEMD = Path(__file__).parents[3] / "systemd"
 
 
@@ -195,6 +200,91 @@ class TestSite:
             assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
 
 
+STANDING = """
+[mosquitto]
+units_port = 9000
+[site]
+zone = "Asia/Urumqi"
+[[sink]]
+kind = "cloudevents"
+url = "https://p.example/e"
+"""
+
+
+@pytest.fixture(scope="module")
+def broker_crt():
+    issuer = new_issuer("site", NOW_MS)
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    made = certify(issuer, "Broker", key, "serve", NOW_MS, 9, ("gw.local", "10.0.0.7"))
+    return made.public_bytes(Encoding.PEM).decode()
+
+
+class TestASiteThatStands:
+    @pytest.fixture
+    def standing_job(self, make, broker_crt):
+        def made(**other):
+            job = make(**other)
+            job.machine.says = {
+                "/etc/os-release": _said(),
+                "/etc/xunkong/device.toml": Answer(False, "", ""),
+                f"cat {CONFIG}": STANDING,
+                f"cat {BROKER_CRT}": broker_crt,
+                STANDS: "",
+            }
+            return job
+
+        return made
+
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            ({"port": 8883}, "--port 8883, but it has 9000"),
+            ({"zone": "Asia/Shanghai"}, "--zone Asia/Shanghai, but it has Asia/Urumqi"),
+            (
+                {"platform": "https://q.example/e"},
+                "--platform https://q.example/e, but it has http",
+            ),
+            (
+                {"hosts": ("10.0.0.7", "10.0.0.8")},
+                "--host 10.0.0.8, but its broker's certificate has gw.local 10.0.0.7 alone (sudo ",
+            ),
+        ],
+    )
+    def test_what_is_asked_otherwise_is_refused_before_anything_is_done(
+        self, standing_job, asked, said
+    ):
+        job = standing_job(**asked, asked=frozenset(asked) - {"platform"})
+        assert said in faulty(steps_room.look, job)
+        assert (job.machine.ran, job.machine.files) == ([], {})
+
+    def test_what_it_is_may_be_asked_for_and_what_is_not_asked_for_is_its_own(self, standing_job):
+        asked = {"port": 9000, "zone": "Asia/Urumqi", "hosts": ("gw.local",)}
+        same = standing_job(**asked, platform="https://p.example/e", asked=frozenset(asked))
+        for job in (same, standing_job()):
+            steps_room.look(job)
+            assert job.report["zone"] == "Asia/Urumqi"
+            assert job.report["brokers"] == ["gw.local:9000", "10.0.0.7:9000"]
+
+    def test_one_that_was_left_unfinished_holds_nobody_to_it(self, standing_job):
+        job = standing_job(port=8883, asked=frozenset({"port"}))
+        job.machine.says[STANDS] = Answer(False, "", "")
+        steps_room.look(job)
+        assert job.report["brokers"] == ["gateway.local:8883"]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "[mosquitto\n",
+            "mosquitto = 5\n",
+            '[[sink]]\nurl = 5\n[site]\nzone = []\n[mosquitto]\nunits_port = "x"',
+        ],
+    )
+    def test_a_damaged_configuration_is_named(self, standing_job, text):
+        job = standing_job()
+        job.machine.says[f"cat {CONFIG}"] = text
+        assert f"{CONFIG}: " in faulty(steps_room.look, job)
+
+
 class TestFirewall:
     def test_ssh_stays_open_where_it_listens(self, make):
         job = make()
@@ -262,6 +352,7 @@ class TestBrokerCheck:
     def test_on_a_dry_run_it_is_not_done(self, make):
         job = self.job(make, False, dry=True)
         assert broker_check(job).changed and job.machine.ran == []
+        assert broker_check(make(dry=True)).changed, "nothing stands yet"
 
 
 def test_what_runs_is_started_anew_for_other_software_alone(make):
@@ -297,7 +388,7 @@ def test_every_step_has_a_name_of_its_own_and_words_in_both_languages():
 
 class TestWish:
     def args(self, **other):
-        known = {"zone": "Asia/Shanghai", "units_reach": None, "port": 8883, "platform": None}
+        known = {"zone": None, "units_reach": None, "port": None, "platform": None}
         return argparse.Namespace(**known | {"keys_only": False, "release_key": None} | other)
 
     def test_units_reach_it_where_we_did(self):
@@ -313,8 +404,15 @@ class TestWish:
             ({"port": 443}, "--port 443: give 1024 to 65533"),
             ({"units_reach": ["gw:8883"]}, "--host 'gw:8883'"),
             ({"platform": "ftp://x"}, "--platform 'ftp://x'"),
+            ({"platform": "https://u:secret@p.example/e"}, "put it into headers of [[sink]]"),
             ({"zone": "Mars"}, "--zone 'Mars'"),
         ],
     )
     def test_what_is_wrong_is_said(self, other, said):
-        assert re.search(re.escape(said), faulty(wish_of, self.args(**other), "x"))
+        found = faulty(wish_of, self.args(**other), "x")
+        assert re.search(re.escape(said), found) and "secret" not in found
+
+    def test_what_was_asked_for_is_known_from_what_is_usual(self):
+        assert wish_of(self.args(), "x").asked == frozenset()
+        wanted = wish_of(self.args(port=8883, zone="Asia/Shanghai"), "x")
+        assert wanted.asked == {"port", "zone"}

@@ -8,6 +8,7 @@ import pytest
 from paramiko import ECDSAKey, ServerInterface, Transport
 
 from provision.host.hostkey import check_host_key, fingerprint
+from provision.host.machine import Login, Machine
 from tests.provision.conftest import faulty
 
 
@@ -53,6 +54,16 @@ def test_it_is_asked_about_once(server, tmp_path):
     assert asked[0][1] == fingerprint(key)
     assert len(asked) == 1
     assert known.read_text().split()[:2] == [f"[127.0.0.1]:{port}", key.get_name()]
+
+
+def test_one_that_came_to_be_known_after_another_was_connected_to_is(server, tmp_path):
+    """The SSH library reads the file once a process."""
+    port, _ = server
+    known = tmp_path / "known_hosts"
+    login = Login("127.0.0.1", port, "root", password="x", known_hosts=known)
+    assert "No host key" in faulty(Machine, login)
+    check_host_key("127.0.0.1", port, known, lambda question, shown: True)
+    assert "No host key" not in faulty(Machine, login)
 
 
 def test_a_no_ends_it_and_nothing_is_remembered(server, tmp_path):

@@ -62,6 +62,15 @@ def test_on_a_dry_run_nothing_is_run(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_on_a_dry_run_what_would_be_due_is(tmp_path):
+    file = Laid(str(tmp_path / "x"), b"x", None)
+    due = str(tmp_path / "due")
+    with Machine(None, dry=True) as machine:
+        assert not machine.is_due(due)
+        assert machine.lay([file], due) and machine.is_due(due)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_words_are_quoted_for_the_shell():
     assert quoted("a b", 3) == "'a b' 3"
 

@@ -32,6 +32,14 @@ REPORT = {
 }
 
 
+GATEWAY = REPORT | {
+    "unit": "gw",
+    "role": "gateway",
+    "host": "[fd00::1]:22",
+    "steps": [{"step": "check", "words": "14 attacks, all turned away", "words_zh": "14 次"}],
+}
+
+
 @pytest.fixture
 def text():
     return sheet(REPORT)
@@ -53,6 +61,18 @@ def test_both_files_are_written(tmp_path):
     paths = write_report(report, tmp_path / "reports")
     assert json.loads(paths[0].read_text("utf-8")) == report
     assert [path.name for path in paths] == ["cp-1.json", "cp-1.html"]
+
+
+def test_the_date_is_the_sites(text):
+    assert "2026-11-28 11:00" in text
+
+
+def test_a_gateways_has_its_steps_and_its_address(tmp_path):
+    paths = write_report(GATEWAY, tmp_path)
+    assert [path.name for path in paths] == ["gw-_fd00__1__22.json", "gw-_fd00__1__22.html"]
+    text = paths[1].read_text("utf-8")
+    assert "14 attacks, all turned away" in text
+    assert "self-test" not in text and "wiring" not in text
 
 
 def test_a_folder_that_is_none(tmp_path):

@@ -1,7 +1,8 @@
 """One step after another, until one fails; what is reported of them."""
 
 from provision.host.job import Step, done
-from provision.host.run import STEPS, run_steps
+from provision.host.run import run_steps
+from provision.host.steps import STEPS
 from wire.words import Fault, Words
 
 

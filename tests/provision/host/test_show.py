@@ -28,6 +28,12 @@ def test_a_line_for_a_step(capsys, language, said):
     assert out.count("\n") == 1
 
 
+def test_on_a_dry_run_nothing_is_said_to_be_done(capsys):
+    Show(17, False, "en", dry=True).ended(GOOD)
+    out = capsys.readouterr().out
+    assert "to do" in out and "done" not in out
+
+
 def test_a_failure_says_what_to_do(capsys):
     show = Show(17, False, "en")
     show.begins(5, STEP)
