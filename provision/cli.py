@@ -57,8 +57,8 @@ def _fleet_command(commands: Commands) -> None:
     example = "xunkong provision fleet fleet.csv --gateway site/gateway.toml --bundle bookworm.zip"
     add = commands.add("fleet", words, example, fleet)
     said = commands.say(
-        "CSV：host,unit,role，可有 zone,bundle,parts,user,code,wifi,apn,pin 等",
-        "CSV: host,unit,role, if need be zone,bundle,parts,user,code,wifi,apn,pin…",
+        "CSV：host,unit,role，可有 zone,bundle,parts,user,code,host_key,wifi,apn,pin 等",
+        "CSV: host,unit,role, if need be zone,bundle,parts,user,code,host_key,wifi,apn,pin…",
     )
     add.add_argument("fleet", type=Path, metavar="FLEET.csv", help=said)
     said = commands.say("同时进行的台数，缺省 10", "how many at a time; 10")

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from provision.fleet.list import read_fleet
+from provision.fleet.list import Member, read_fleet
 from provision.fleet.run import Outcome, run_fleet
 from provision.host.command import agreed, site_of, split_port
 from provision.host.hostkey import check_host_key
@@ -12,6 +12,8 @@ from provision.network.options import NAMES, check_files
 from wire.words import Fault, Language, Words
 
 MOST = 50
+COLUMN = "host_key"
+"""Where a line of the list gives a fingerprint."""
 PASSED_ON = (
     *("gateway", "gateway_key", "gateway_host_key", "ca", "release_key", "bundle", "parts"),
     *("zone", "user", "key", "known_hosts", "report"),
@@ -35,9 +37,8 @@ def provision_fleet(
         site_of(args, None)
     unreachable = {}
     for member in members:
-        host, port = split_port(member.host, 22)
         try:
-            check_host_key(host, port, args.known_hosts, lambda q, f: agreed(args, q, f, None))
+            _meet(args, member)
         except Fault as exc:
             unreachable[member.unit] = Outcome(member, {}, 0.0, (exc.words.zh, exc.words.en))
     for outcome in unreachable.values():
@@ -53,6 +54,13 @@ def provision_fleet(
     found = unreachable | {one.member.unit: one for one in ended}
     outcomes = [found[member.unit] for member in members]
     return outcomes, table(outcomes)
+
+
+def _meet(args: argparse.Namespace, member: Member) -> None:
+    """Makes its host known. Raises `Fault`."""
+    host, port = split_port(member.host, 22)
+    known, given = args.known_hosts, member.host_key
+    check_host_key(host, port, known, lambda q, f: agreed(args, q, f, given), COLUMN)
 
 
 def common_words(args: argparse.Namespace) -> list[str]:
@@ -73,6 +81,10 @@ def line(outcome: Outcome) -> Words:
     if outcome.why:
         return Words(f"{head}失败：{outcome.why[0]}", f"{head}FAILED: {outcome.why[1]}")
     changed = " ".join(outcome.report.get("changed", []))
+    if outcome.report.get("dry_run"):
+        return Words(
+            f"{head}将改动：{changed or '无'}", f"{head}would change: {changed or 'nothing'}"
+        )
     return Words(
         f"{head}在岗；改动：{changed or '无'}", f"{head}on duty; changed: {changed or 'nothing'}"
     )
@@ -81,11 +93,12 @@ def line(outcome: Outcome) -> Words:
 def table(outcomes: Sequence[Outcome]) -> list[Words]:
     """All lines, and how many are well."""
     good = sum(outcome.why is None for outcome in outcomes)
-    count = len(outcomes)
+    count, dry = len(outcomes), any(outcome.report.get("dry_run") for outcome in outcomes)
     again = good < count
     total = Words(
-        f"{count} 台中 {good} 台在岗" + ("；处理后再次运行同一命令" if again else ""),
-        f"{good} of {count} on duty"
+        f"{count} 台中 {good} 台{'可以部署' if dry else '在岗'}"
+        + ("；处理后再次运行同一命令" if again else ""),
+        f"{good} of {count} {'can be made' if dry else 'on duty'}"
         + ("; mend the others, and run the same command again" if again else ""),
     )
     return [*(line(outcome) for outcome in outcomes), total]

@@ -17,17 +17,22 @@ NEEDED = ("host", "unit", "role")
 OWN = ("zone", "bundle", "parts", "user", *NAMES)
 """Columns that go to `provision host` as options of the same name."""
 
+LOOSE = ("code", "host_key")
 ROLES = ("vehicle", "checkpoint")
 
 
 class Member(Struct, frozen=True):
-    """One line. `options`: what is its own, by the option's name. `code`: its one-time code, which is told unseen."""
+    """One line. `options`: what is its own, by the option's name. `code`: its one-time code, which is told unseen.
+
+    `host_key`: the fingerprint (`SHA256:…`) that is trusted at first contact; None: who sits there is asked.
+    """
 
     host: str
     unit: str
     role: str
     options: tuple[tuple[str, str], ...] = ()
     code: str | None = None
+    host_key: str | None = None
 
     def words(self) -> list[str]:
         """As `provision host` takes them."""
@@ -60,14 +65,14 @@ def read_fleet(path: Path) -> list[Member]:
 def _members(path: Path, rows: Iterator[list[str]]) -> Iterator[Member]:
     heading = [name.strip().lower() for name in next(rows, [])]
     missing = [name for name in NEEDED if name not in heading]
-    odd = [name for name in heading if name not in (*NEEDED, *OWN, "code")]
+    odd = [name for name in heading if name not in (*NEEDED, *OWN, *LOOSE)]
     if missing or odd:
         wrong = (missing or odd)[0]
         raise Fault(
             f"{path} 第 1 行：列 {wrong!r} {'缺少' if missing else '不认识'}；应有 {','.join(NEEDED)}，"
-            f"可有 {','.join(OWN)},code",
+            f"可有 {','.join((*OWN, *LOOSE))}",
             f"{path} line 1: column {wrong!r} is {'missing' if missing else 'not known'}; there must be "
-            f"{','.join(NEEDED)}, there may be {','.join(OWN)},code",
+            f"{','.join(NEEDED)}, there may be {','.join((*OWN, *LOOSE))}",
         )
     for number, row in enumerate(rows, 2):
         if any(cell.strip() for cell in row):
@@ -90,7 +95,8 @@ def _member(path: str, number: int, heading: Sequence[str], row: Sequence[str]) 
         if found.get(name) == ASKED:
             raise _wrong(path, number, name, ASKED)
     options = tuple((name, found[name]) for name in OWN if found.get(name))
-    return Member(found["host"], found["unit"], found["role"], options, found.get("code") or None)
+    loose = {name: found.get(name) or None for name in LOOSE}
+    return Member(found["host"], found["unit"], found["role"], options, **loose)
 
 
 def _wrong(path: str, number: int, column: str, value: str) -> Fault:

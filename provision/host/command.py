@@ -46,7 +46,10 @@ def carry_out(
     begun: Callable[[Machine], AnyWork],
     steps: Sequence[Step[AnyWork]],
 ) -> int:
-    """Goes to the machine and takes the steps; shows and reports them. 0 when all went well, 1 when one failed."""
+    """Goes to the machine and takes the steps; shows and reports them. 0 when all went well, 1 when one failed.
+
+    A run that failed and changed nothing leaves the report of an earlier one as it is.
+    """
     check_host_key(
         login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f, args.host_key)
     )
@@ -56,7 +59,8 @@ def carry_out(
         job.report["host"] = args.host
         job.say = show.percent
         good = run_steps(job, show.begins, show.ended, steps)
-    files = () if args.dry_run else write_report(job.report, args.report)
+    untouched = args.dry_run or not (good or job.report["changed"])
+    files = () if untouched else write_report(job.report, args.report)
     show.result(job.report, files)
     return 0 if good else 1
 

@@ -4,17 +4,18 @@ from provision.host.job import Job, Step
 from provision.steps.boot import boot
 from provision.steps.chrony import chrony
 from provision.steps.duty import heartbeat, running
+from provision.steps.look import look
 from provision.steps.network import network
 from provision.steps.papers import papers
 from provision.steps.restart import restart
 from provision.steps.selftest import selftest
 from provision.steps.services import services
 from provision.steps.settings import settings
-from provision.steps.shared import ACCOUNT, AGAIN, CARRY, CLOCK, FACTS, PACKAGES, SOFTWARE, SSH
+from provision.steps.shared import ACCOUNT, AGAIN, CARRY, CLOCK, LOOK, MEND, PACKAGES, SOFTWARE, SSH
 from wire.words import Words
 
 STEPS: tuple[Step[Job], ...] = (
-    FACTS,
+    Step("facts", LOOK, look, MEND),
     CLOCK,
     Step(
         "network",

@@ -57,7 +57,8 @@ def _enrol(job: Job) -> None:
         return
     job.machine.run(f"{ENROL} --ca {AUTHORITY} --csr {CSR}")
     request = job.machine.run(f"cat {CSR}") + "\n"
-    _make_way(job, kid_asked(request))
+    if another_has_it(job, kid_asked(request)):
+        job.site.retire(job.wish.unit)
     made = job.site.issue(job.wish.unit, request)
     if made is None:
         raise Fault(
@@ -68,18 +69,21 @@ def _enrol(job: Job) -> None:
     job.machine.run(f"{ENROL} --cert {CRT} && rm -f {CSR} {CRT}")
 
 
-def _make_way(job: Job, kid: str) -> None:
-    """No two boxes bear one name. What an earlier run had made for this very key is this box's own."""
+def another_has_it(job: Job, kid: str | None) -> bool:
+    """Whether another box has the name. No two bear one: raises `Fault` unless that one is to be replaced.
+
+    `kid`: of the key for which an earlier run had a certificate made; that is this box's own.
+    """
     unit, site = job.wish.unit, job.site
-    if site.counts(unit, kid) or not site.taken(unit):
-        return
-    if not job.wish.replace:
-        raise Fault(
-            f"{unit} 已是另一台机器（或本机重新烧录之前）的名字；换一个 --unit，或用 --replace 使那一台立即失效",
-            f"{unit} is the name of another box already, or of this one before it was flashed; give another "
-            "--unit, or --replace to put that one out",
-        )
-    site.retire(unit)
+    if (kid and site.counts(unit, kid)) or not site.taken(unit):
+        return False
+    if job.wish.replace:
+        return True
+    raise Fault(
+        f"{unit} 已是另一台机器（或本机重新烧录之前）的名字；换一个 --unit，或用 --replace 使那一台立即失效",
+        f"{unit} is the name of another box already, or of this one before it was flashed; give another "
+        "--unit, or --replace to put that one out",
+    )
 
 
 def kid_asked(request: str) -> str:

@@ -22,7 +22,6 @@ OURS = ("unit", "broker", "journal", "identity")
 
 def settings(job: Job) -> Done:
     """Lays it down; its content is looked at by the unit's own software in the steps that follow."""
-    _check_name(job)
     text = device_toml(job.wish, job.known)
     files = [Laid(CONFIG, text.encode(), "640", group=USER)]
     release_key = job.wish.release_key or job.site.release_key()
@@ -36,22 +35,6 @@ def settings(job: Job) -> Done:
         f"{CONFIG}；没有 release.pub，不能更新软件：请用 --release-key 给出后再次运行",
         f"{CONFIG}; NO release.pub, so it takes no updates: run again with --release-key",
     )
-
-
-def _check_name(job: Job) -> None:
-    """Raises `Fault` for a machine that is another unit, in force: its address may be a slip of the pen."""
-    if job.wish.rename or not job.machine.ask(f"test -e {IDENTITY}/unit.pem").good:
-        return
-    try:
-        there = tomllib.loads(job.machine.ask(f"cat {CONFIG}").out).get("unit", {}).get("id")
-    except (ValueError, AttributeError):
-        return  # what cannot be read is written anew
-    if there not in (None, job.wish.unit):
-        raise Fault(
-            f"此机器现为单元 {there}，未做改动；地址对吗？若确要改名为 {job.wish.unit}，请加 --rename",
-            f"this machine is the unit {there}, nothing of it was changed; is the address right? If it is to become "
-            f"{job.wish.unit}, add --rename",
-        )
 
 
 def device_toml(wish: Wish, facts: Facts) -> str:

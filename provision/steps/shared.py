@@ -32,7 +32,6 @@ AGAIN = Words(
 )
 MEND = Words("按提示处理，再次运行同一命令", "mend what is named, and run the same command again")
 LOOK = Words("查看机器", "look at the machine")
-FACTS: Step[Work] = Step("facts", LOOK, facts, MEND)
 CLOCK: Step[Work] = Step("clock", Words("时钟", "clock"), clock, AGAIN)
 CARRY: Step[Work] = Step("carry", Words("上传部署包", "carry the bundle over"), carry, AGAIN)
 PACKAGES: Step[Work] = Step(

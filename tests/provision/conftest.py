@@ -1,8 +1,11 @@
 """A machine of ten lines, a site, a bundle, and a job of them."""
 
 import base64
+import socket
+import threading
 
 import pytest
+from paramiko import ECDSAKey, ServerInterface, Transport
 
 from provision.bundle.bundle import Bundle, write_bundle
 from provision.host.facts import Facts
@@ -161,6 +164,21 @@ def facts(**other):
     return Facts(**known | other)
 
 
+def facts_said():
+    """What a machine answers to the question for its facts."""
+    told = {"os": "bookworm", "arch": "arm64", "model": "", "serial": "1", "python": "3.11"}
+    told |= {
+        "free_mb": "9000",
+        "now": "0",
+        "steered": "yes",
+        "boot": "b",
+        "slot": "",
+        "software": "",
+    }
+    told |= {"version": "", "packages": "", "reboot": "", "network": "", "readers": ""}
+    return "\n".join(f"{name}={value}" for name, value in told.items())
+
+
 def wish(**other):
     known = {"unit": "cp-1", "role": "checkpoint", "zone": "Asia/Shanghai"}
     return Wish(**known | {"brokers": (Broker("gw.example", 8883),)} | other)
@@ -200,3 +218,32 @@ def make_job(bundle):
         return job
 
     return make
+
+
+@pytest.fixture
+def ssh_server():
+    """An SSH server as far as its host key; gives (port, key)."""
+    key = ECDSAKey.generate()
+    listener = socket.create_server(("127.0.0.1", 0))
+    opened = []
+
+    def serve():
+        while True:
+            try:
+                line, _ = listener.accept()
+            except OSError:
+                return
+            transport = Transport(line)
+            opened.append(transport)
+            transport.add_server_key(key)
+            transport.start_server(event=threading.Event(), server=ServerInterface())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield listener.getsockname()[1], key
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(10)
+    for transport in opened:
+        transport.close()
+        transport.join(10)

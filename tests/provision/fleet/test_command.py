@@ -7,6 +7,9 @@ import pytest
 
 import xunkong
 from provision.fleet import command as room
+from provision.fleet.list import Member
+from provision.fleet.run import Outcome
+from provision.host.hostkey import fingerprint
 from tests.provision.fleet.test_run import good
 
 
@@ -84,6 +87,24 @@ def test_a_host_that_cannot_be_trusted_holds_up_no_other(call, tmp_path):
     assert (code, len(told)) == (1, 1)
     assert [(row["unit"], row["done"]) for row in rows] == [("u1", False), ("u2", True)]
     assert "cannot reach" in rows[0]["why"]
+
+
+def test_a_line_may_give_the_fingerprint_that_is_trusted(call, ssh_server):
+    port, key = ssh_server
+    text = f"host,unit,role,host_key\n127.0.0.1:{port},u1,vehicle,"
+    _, said, told = call(text + "SHA256:other\n")
+    assert f"or give host_key {fingerprint(key)}" in said and told == []
+    code, _, told = call(text + fingerprint(key) + "\n")
+    assert (code, len(told)) == (0, 1)
+    assert not any("SHA256" in word for word in told[0][0])
+
+
+def test_on_a_dry_run_nobody_is_said_to_be_on_duty():
+    member = Member("h", "u", "vehicle")
+    one = Outcome(member, {"changed": ["boot"], "dry_run": True}, 1.0)
+    said = [words.en for words in room.table([one])]
+    assert said[0].endswith("would change: boot")
+    assert said[1] == "1 of 1 can be made"
 
 
 def test_how_many_at_a_time_has_limits(call):

@@ -29,6 +29,12 @@ def test_a_list_as_a_spreadsheet_saves_it(read):
     ]
 
 
+def test_a_fingerprint_is_no_option_of_the_units(read):
+    (member,) = read("host,unit,role,host_key\nh,u,vehicle,SHA256:x\n")
+    assert member.host_key == "SHA256:x"
+    assert "SHA256:x" not in member.words()
+
+
 def test_a_member_as_options_with_its_code_unseen():
     words = Member("h", "u", "vehicle", (("zone", "Z"),), "SECRET").words()
     assert words == ["h", "--unit", "u", "--role", "vehicle", "--code", "-", "--zone", "Z"]

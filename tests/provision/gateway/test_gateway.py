@@ -36,7 +36,7 @@ from provision.host.machine import Answer
 from provision.kinds import Kind
 from provision.steps.services import service_files
 from provision.steps.shared import facts as facts_step
-from tests.provision.conftest import FakeMachine, facts, faulty
+from tests.provision.conftest import FakeMachine, facts, facts_said, faulty
 
 NOW_MS = 1_790_000_000_000
 SYSTEMD = Path(__file__).parents[3] / "systemd"
@@ -71,22 +71,8 @@ def test_a_bundle_is_for_one_of_both(bundle):
 
 def test_a_machine_that_is_a_unit_already(make):
     job = make()
-    job.machine.says = {"/etc/os-release": _said(), "test -e /etc/xunkong/device.toml && ": ""}
+    job.machine.says = {"/etc/os-release": facts_said(), "test -e /etc/xunkong/device.toml && ": ""}
     assert "/etc/xunkong/device.toml" in faulty(facts_step, job)
-
-
-def _said():
-    told = {"os": "bookworm", "arch": "arm64", "model": "", "serial": "1", "python": "3.11"}
-    told |= {
-        "free_mb": "9000",
-        "now": "0",
-        "steered": "yes",
-        "boot": "b",
-        "slot": "",
-        "software": "",
-    }
-    told |= {"version": "", "packages": "", "reboot": "", "network": "", "readers": ""}
-    return "\n".join(f"{name}={value}" for name, value in told.items())
 
 
 def test_every_unit_file_is_somebodys():
@@ -225,7 +211,7 @@ class TestASiteThatStands:
         def made(**other):
             job = make(**other)
             job.machine.says = {
-                "/etc/os-release": _said(),
+                "/etc/os-release": facts_said(),
                 "/etc/xunkong/device.toml": Answer(False, "", ""),
                 f"cat {CONFIG}": STANDING,
                 f"cat {BROKER_CRT}": broker_crt,

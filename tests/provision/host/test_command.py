@@ -1,10 +1,17 @@
 """What is typed becomes a wish, or is refused before anything is done."""
 
+from argparse import Namespace
+from contextlib import nullcontext
+
 import pytest
 
 import xunkong
+from provision.host import command as room
 from provision.host.command import split_port
-from tests.provision.conftest import faulty
+from provision.host.job import Step, done
+from provision.host.machine import Login
+from tests.provision.conftest import FakeMachine, faulty
+from wire.words import Fault, Words
 
 
 @pytest.mark.parametrize(
@@ -49,3 +56,44 @@ def test_what_cannot_be_is_said_before_the_machine_is_touched(capsys, tmp_path, 
         said = "give the broker's address by --broker"
     assert xunkong.main(words) == 2
     assert said in capsys.readouterr().err
+
+
+class TestTheReport:
+    @pytest.fixture
+    def carried(self, monkeypatch, tmp_path, make_job):
+        """Carries `steps` out on a machine of ten lines; the reports that are there afterwards."""
+        monkeypatch.setattr(room, "check_host_key", lambda *words: None)
+        monkeypatch.setattr(room, "Machine", lambda login, dry: nullcontext(FakeMachine(dry)))
+
+        def carry(*steps, dry=False):
+            args = Namespace(dry_run=dry, json=True, language="en", host="h", report=tmp_path)
+            code = room.carry_out(args, Login("h"), lambda machine: make_job(dry), steps)
+            return code, sorted(path.name for path in tmp_path.glob("*.json"))
+
+        return carry
+
+    def test_is_written_when_something_was_done(self, carried):
+        assert carried(step(True)) == (0, ["cp-1.json"])
+
+    def test_is_written_when_all_is_as_it_was(self, carried):
+        assert carried(step(False)) == (0, ["cp-1.json"])
+
+    def test_of_a_run_that_broke_off_half_way_is_too(self, carried):
+        assert carried(step(True), step(None)) == (1, ["cp-1.json"])
+
+    def test_of_an_earlier_run_is_kept_by_one_that_failed_and_did_nothing(self, carried):
+        assert carried(step(None)) == (1, [])
+
+    def test_is_not_written_on_a_dry_run(self, carried):
+        assert carried(step(True), dry=True) == (0, [])
+
+
+def step(changed):
+    """A step that changes something, or nothing; None: that fails."""
+
+    def run(job):
+        if changed is None:
+            raise Fault("坏", "broken")
+        return done(changed, "好", "well")
+
+    return Step(f"step {changed}", Words("步", "step"), run, Words("修", "mend"))

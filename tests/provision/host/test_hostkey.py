@@ -2,47 +2,17 @@
 
 import socket
 import subprocess
-import threading
 
 import pytest
-from paramiko import ECDSAKey, ServerInterface, Transport
+from paramiko import ECDSAKey
 
 from provision.host.hostkey import check_host_key, fingerprint
 from provision.host.machine import Login, Machine
 from tests.provision.conftest import faulty
 
 
-@pytest.fixture
-def server():
-    """An SSH server as far as its host key; gives (port, key)."""
-    key = ECDSAKey.generate()
-    listener = socket.create_server(("127.0.0.1", 0))
-    opened = []
-
-    def serve():
-        while True:
-            try:
-                line, _ = listener.accept()
-            except OSError:
-                return
-            transport = Transport(line)
-            opened.append(transport)
-            transport.add_server_key(key)
-            transport.start_server(event=threading.Event(), server=ServerInterface())
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield listener.getsockname()[1], key
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    thread.join(10)
-    for transport in opened:
-        transport.close()
-        transport.join(10)
-
-
-def test_it_is_asked_about_once(server, tmp_path):
-    port, key = server
+def test_it_is_asked_about_once(ssh_server, tmp_path):
+    port, key = ssh_server
     known, asked = tmp_path / "ssh" / "known_hosts", []
 
     def agree(question, shown):
@@ -56,9 +26,9 @@ def test_it_is_asked_about_once(server, tmp_path):
     assert known.read_text().split()[:2] == [f"[127.0.0.1]:{port}", key.get_name()]
 
 
-def test_one_that_came_to_be_known_after_another_was_connected_to_is(server, tmp_path):
+def test_one_that_came_to_be_known_after_another_was_connected_to_is(ssh_server, tmp_path):
     """The SSH library reads the file once a process."""
-    port, _ = server
+    port, _ = ssh_server
     known = tmp_path / "known_hosts"
     login = Login("127.0.0.1", port, "root", password="x", known_hosts=known)
     assert "No host key" in faulty(Machine, login)
@@ -66,8 +36,8 @@ def test_one_that_came_to_be_known_after_another_was_connected_to_is(server, tmp
     assert "No host key" not in faulty(Machine, login)
 
 
-def test_a_no_ends_it_and_nothing_is_remembered(server, tmp_path):
-    port, key = server
+def test_a_no_ends_it_and_nothing_is_remembered(ssh_server, tmp_path):
+    port, key = ssh_server
     known = tmp_path / "known_hosts"
     said = faulty(check_host_key, "127.0.0.1", port, known, lambda question, shown: False)
     assert f"give --host-key {fingerprint(key)}" in said

@@ -5,8 +5,6 @@ import tomllib
 import pytest
 
 from device.config import UpdateSection, load
-from provision.host.job import CONFIG
-from provision.host.machine import Answer
 from provision.host.site import Broker
 from provision.steps.settings import CHRONY_SOCKET, device_toml, read_parts, settings, to_toml
 from provision.steps.software import KEEP
@@ -121,27 +119,3 @@ def test_a_unit_without_the_key_of_releases_is_told_of(make_job):
     assert "takes no updates: run again with --release-key" in settings(job).words.en
     job.machine.files["/etc/xunkong/release.pub"] = b"from an earlier run"
     assert settings(job).words.en == "/etc/xunkong/device.toml"
-
-
-class TestName:
-    def job(self, make_job, name, **wanted):
-        job = make_job(parts={"panel": {"kind": "none"}}, **wanted)
-        job.machine.says["unit.pem"] = ""
-        job.machine.says[f"cat {CONFIG}"] = f'[unit]\nid = "{name}"\n'
-        return job
-
-    def test_another_unit_is_not_renamed_by_a_slip(self, make_job):
-        said = faulty(settings, self.job(make_job, "cp-7"))
-        assert "this machine is the unit cp-7" in said and "--rename" in said
-
-    def test_it_is_where_that_is_meant_or_it_is_no_unit_any_more(self, make_job):
-        assert settings(self.job(make_job, "cp-7", rename=True)).changed
-        retired = self.job(make_job, "cp-7")
-        retired.machine.says["unit.pem"] = Answer(False, "", "")
-        assert settings(retired).changed
-        assert settings(self.job(make_job, "cp-1")).changed
-
-    def test_what_cannot_be_read_is_written_anew(self, make_job):
-        job = self.job(make_job, "cp-7")
-        job.machine.says[f"cat {CONFIG}"] = "[unit"
-        assert settings(job).changed
