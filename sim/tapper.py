@@ -66,11 +66,14 @@ class Trace:
 
     def until_silent(self) -> None:
         """Returns once the buzzer has been off for `SILENCE_S`, or on for `KILLED_S`."""
-        since_s = time.monotonic()
-        while time.monotonic() - since_s < (KILLED_S if self._sounding else SILENCE_S):
+        since_s = looked_s = time.monotonic()
+        while True:
             if any(edge["pin"] == BUZZER for edge in self._edges()):
                 since_s = time.monotonic()
+            elif looked_s - since_s >= (KILLED_S if self._sounding else SILENCE_S):
+                return  # looked at since: nobody's stall is taken for silence
             time.sleep(LOOK_S)
+            looked_s = time.monotonic()
 
     def _edges(self) -> list[dict[str, Any]]:
         *lines, self._rest = (self._rest + self._file.read()).split("\n")

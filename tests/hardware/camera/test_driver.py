@@ -91,7 +91,7 @@ def test_picamera2_962_1090_1264_a_hang_is_killed_told_and_gone_on_from(tmp_path
 
 
 def test_a_process_stuck_in_the_library_is_killed(tmp_path):
-    times = msgspec.structs.replace(QUICK, shot_s=0.3, start_s=0.6)
+    times = msgspec.structs.replace(QUICK, shot_s=0.3, start_s=3.0)
     with running(tmp_path, times=times) as stage:
         stage.next()
         first = stage.camera.pid
