@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from wire.release import named
+
 Stage = Literal["fetch", "install", "quiet", "trial", "patch", "proof"]
 FIRM: dict[Stage, str] = {
     "trial": "another software is on trial",
@@ -14,13 +16,22 @@ FIRM: dict[Stage, str] = {
 
 
 class Job(Struct, frozen=True):
-    """An order under way. `release`: its text; None: back to the other slot. `parts`: those that worked before."""
+    """An order under way. `release`: its text; None: back to the other slot. `parts`: those that worked before.
+
+    `ended_by`: the order to go back that came while the release was on trial; None: none did.
+    """
 
     order: str
     stage: Stage
     release: str | None = None
     parts: tuple[str, ...] = ()
     patches: bool = False
+    ended_by: str | None = None
+
+    def brings(self, version: str) -> bool:
+        """Whether it is an update to that version."""
+        wanted = None if self.patches else named(self.release)
+        return wanted is not None and wanted.version == version
 
     @property
     def what(self) -> str:

@@ -33,11 +33,16 @@ NOTE = "update"
 ASK_MS = 60_000
 """A wish that nothing came of is asked anew."""
 
+ROLLED_BACK = "an order to go back came"
 NO_SLOTS = "this unit was not provisioned for updates"
 
 
 class Update(Desk):
-    """One order at a time; one that comes before the switch takes the place of another."""
+    """One order at a time; one that comes before the switch takes the place of another.
+
+    A rollback names the version to be left, and ends an update to it at any stage; without a name it is the way to
+    the other slot, whatever is there.
+    """
 
     def __init__(
         self,
@@ -105,10 +110,28 @@ class Update(Desk):
             return []
         if record.what not in ("update", "patch", "rollback"):
             return []
+        if record.what == "rollback" and record.text and self._is_elsewhere(record.text):
+            return self._end_update(record, record.text, now)
         why = self._why_not(record)
         if why is not None:
             return self._answer(record.id, record.what, "failed", why, now)
         return [*self._replaced(now), *self._begin(record, now)]
+
+    def _is_elsewhere(self, version: str) -> bool:
+        """Whether `version`, which is to be left, does not run for good here: it comes, is on trial, or is not here."""
+        comes = self._job is not None and self._job.brings(version)
+        return comes or (self._slots is not None and version != self._version)
+
+    def _end_update(self, order: Order, version: str, now: Now) -> list[Effect]:
+        """An update that is in hand is let go, or taken back from its trial; what is not here needs no way back."""
+        job = self._job
+        if job is None or not job.brings(version):
+            return self._answer(order.id, "rollback", "done", self._runs, now)
+        ended = structs.replace(job, ended_by=order.id)
+        if job.stage == "trial":
+            return self._enter(ended)
+        self._fetch.end()
+        return self._over(ended, "failed", ROLLED_BACK, now)
 
     def _why_not(self, order: Order) -> str | None:
         said = self._said
@@ -204,6 +227,8 @@ class Update(Desk):
     def _on_trial(self, job: Job, said: ev.SlotsSaid, now: Now) -> list[Effect]:
         if said.trial is None:
             return self._after_trial(job, said, now)
+        if job.ended_by:
+            return self._wish("back", job, now, ROLLED_BACK)
         lacking = self._calm.lacking(job.parts)
         if lacking is None:
             return self._wish("pass", job, now)
@@ -212,9 +237,14 @@ class Update(Desk):
     def _after_trial(self, job: Job, said: ev.SlotsSaid, now: Now) -> list[Effect]:
         if said.order != job.order or said.outcome == "installed":
             return self._wish("switch", job, now)
-        if said.outcome == "passed":
-            return self._over(job, "done", f"version {self._version} runs", now)
-        return self._over(job, "failed", said.why, now)
+        if said.outcome != "passed":
+            return self._over(job, "failed", said.why, now)
+        ended = self._over(structs.replace(job, ended_by=None), "done", self._runs, now)
+        return [*ended, *(self._enter(Job(job.ended_by, "quiet")) if job.ended_by else [])]
+
+    @property
+    def _runs(self) -> str:
+        return f"version {self._version} runs"
 
     def _on_patches(self, job: Job, said: ev.SlotsSaid, now: Now) -> list[Effect]:
         del said
@@ -264,7 +294,10 @@ class Update(Desk):
 
     def _over(self, job: Job, outcome: OrderOutcome, why: str | None, now: Now) -> list[Effect]:
         self._job = None
-        return [*self._answer(job.order, job.what, outcome, why, now), self._note()]
+        told = self._answer(job.order, job.what, outcome, why, now)
+        if job.ended_by:
+            told += self._answer(job.ended_by, "rollback", "done", self._runs, now)
+        return [*told, self._note()]
 
     def _answer(
         self, order: str, what: str, outcome: OrderOutcome, why: str | None, now: Now

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.fleet.roll import out_of_service
 from gateway.lookup import UnitRow, unit_rows
 from gateway.releases.shelf import Published, listed
 from gateway.rollout.plan import waves
 from gateway.store.open import Store
-from gateway.store.schema import rollout_units, rollouts
+from gateway.store.schema import orders, rollout_units, rollouts
 from wire.release import rank
 from wire.words import Fault
 
@@ -21,7 +21,8 @@ LIMIT_PCT = 2
 
 
 class Rollout(Struct, frozen=True):
-    """One roll-out. `state`: `running`, `paused`, `stopped` (too many failed, see `why`) or `done`.
+    """One roll-out. `state`: `running`, `paused`, `stopped` (too many failed, see `why`) or `done`; `leaving` while its
+    units go back, `left` when they have.
 
     `kind`: `software`, or `patches` of the operating system.
     """
@@ -36,7 +37,8 @@ class Rollout(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """A unit's part in a roll-out; `order_id` None: it has none yet."""
+    """A unit's part in a roll-out; `order_id` None: it has none yet. `stage`: see `plan.Stage`; where all go back also
+    `back` and, for who was never asked, `untouched`."""
 
     rollout: str
     unit: str
@@ -125,7 +127,7 @@ def begin(store: Store, version: str, chosen: Chosen, limit: int | None, now_ms:
     kind = next(iter(chosen.units.values())).kind
     made = Rollout(f"r-{secrets.token_hex(6)}", version, "running", None, most, now_ms, kind)
     with store.changing() as connection:
-        over = rollouts.update().where(rollouts.c.state.in_(("paused", "stopped")))
+        over = rollouts.update().where(rollouts.c.state.in_(("paused", "stopped", "leaving")))
         connection.execute(over.values(state="done", why="another one took its place"))
         connection.execute(rollouts.insert().values(**_fields(made)))
         parts = [
@@ -194,11 +196,75 @@ def _set(store: Store, before: Sequence[str], state: str, limit: int | None) -> 
     )
 
 
-def end(store: Store, why: str) -> None:
-    """A roll-out that is not over is over."""
-    open_ones = rollouts.update().where(rollouts.c.state.in_(("running", "paused", "stopped")))
-    with store.changing() as connection:
-        connection.execute(open_ones.values(state="done", why=why))
+def leave(store: Store, now_ms: int) -> Rollout:
+    """Has every unit go back that was asked so far; ingest gives the orders. Of one that was left already: those
+    that failed to are asked again. Raises `Fault` where nobody is to be asked."""
+    held = newest(store)
+    if held is None or held.kind == "patches":
+        raise _no_way_back(held)
+    again = held.state in ("leaving", "left")
+    with store.writing() as connection:
+        parts = parts_of(connection, held.id)
+        wanted = [part for part in parts if (part.stage == "failed" if again else part.order_id)]
+        if not wanted:
+            raise _nobody_to_ask(held, again)
+        connection.execute(_of(held.id).values(state="leaving", why=None))
+        for part in parts:
+            if part in wanted:
+                withdrawn = orders.update().where(orders.c.id == part.order_id)
+                connection.execute(withdrawn.values(expires_ms=now_ms))
+                put(connection, part, stage="waiting", order_id=None, since_ms=now_ms, why=None)
+            elif not again:
+                put(connection, part, stage="untouched", since_ms=now_ms)
+    return structs.replace(held, state="leaving", why=None)
+
+
+def _of(rollout: str) -> sa.Update:
+    return rollouts.update().where(rollouts.c.id == rollout)
+
+
+def _no_way_back(held: Rollout | None) -> Fault:
+    if held is None:
+        return Fault(
+            "还没有分批更新；可用 --unit 指定单元",
+            "there was no roll-out yet; name units by --unit",
+        )
+    return Fault(
+        "系统补丁没有退路；请用 xunkong fleet pause 停止，再处理失败的单元",
+        "patches of the operating system have no way back: stop them by xunkong fleet pause, and see to the units "
+        "that failed",
+    )
+
+
+def _nobody_to_ask(held: Rollout, again: bool) -> Fault:
+    if again:
+        return Fault(
+            f"版本 {held.version} 已退回；见 xunkong fleet status；可用 --unit 指定单元",
+            f"version {held.version} is rolled back already, see xunkong fleet status; name units by --unit",
+        )
+    return Fault(
+        "没有更新过的单元；可用 --unit 指定",
+        "no unit was updated by the roll-out; name units by --unit",
+    )
+
+
+def take_out(store: Store, units: Sequence[str], why: str, now_ms: int) -> None:
+    """These count as failed in the roll-out that is not over, if they are in it."""
+    with store.writing() as connection:
+        open_ones = sa.select(rollouts.c.id).where(
+            rollouts.c.state.in_(("running", "paused", "stopped"))
+        )
+        for rollout in connection.execute(open_ones).scalars().all():
+            for part in parts_of(connection, rollout):
+                if part.unit in units:
+                    put(connection, part, stage="failed", order_id=None, since_ms=now_ms, why=why)
+
+
+def put(connection: sa.Connection, part: Part, **values: Any) -> None:
+    """Keeps a part as it is now, or with other `values`."""
+    which = (rollout_units.c.rollout == part.rollout) & (rollout_units.c.unit == part.unit)
+    kept = {name: getattr(part, name) for name in ("stage", "since_ms", "order_id", "why")}
+    connection.execute(rollout_units.update().where(which).values(**kept | values))
 
 
 def wave_of(count: int, done: int) -> str:

@@ -41,9 +41,9 @@ def add_commands(commands: Commands) -> None:
     )
     _leaf(commands, "pause", words, pause)
     words = Words(
-        "让单元回到另一槽的版本，并结束分批更新",
-        "back to the software in the other slot, at once; ends the roll-out. Without --unit: all "
-        "units that it has updated",
+        "让已更新或正在更新的单元退回原版本，并结束分批更新；用 --unit 则只退回指定单元",
+        "all units that the roll-out has asked leave its version, at any stage; ends it. With --unit: these "
+        "alone leave the version that they run",
     )
     _units(commands, _leaf(commands, "rollback", words, rollback))
     care_commands(commands)
@@ -61,14 +61,16 @@ def _units(commands: Commands, parser: argparse.ArgumentParser) -> None:
 
 
 def status(args: argparse.Namespace) -> int:
-    """1 where too many failed."""
+    """1 where too many failed, or one did not go back."""
     with opened(args) as (_, store):
         held, parts = _held(store)
         rows = unit_rows(store, now_ms())
     summary = [_summary(held, parts)] if held else []
     by_unit = {part.unit: part for part in parts}
     print_rows(args, [*summary, *(_row(row, by_unit.get(row.unit)) for row in rows)])
-    return 1 if held and held.state == "stopped" else 0
+    failed = any(part.stage == "failed" for part in parts)
+    bad = held and (held.state == "stopped" or (held.state in ("leaving", "left") and failed))
+    return 1 if bad else 0
 
 
 def _held(store: Store) -> tuple[Rollout | None, list[Part]]:
@@ -78,14 +80,16 @@ def _held(store: Store) -> tuple[Rollout | None, list[Part]]:
 
 
 def _summary(held: Rollout, parts: list[Part]) -> dict[str, Any]:
-    count = {stage: sum(part.stage == stage for part in parts) for stage in ("done", "failed")}
+    stages = ("done", "failed", "back")
+    count = {stage: sum(part.stage == stage for part in parts) for stage in stages}
+    going_back = held.state in ("leaving", "left")
     return {
         "rollout": held.id,
         "version": held.version,
         "kind": held.kind,
         "state": held.state,
         "why": held.why,
-        "wave": book.wave_of(len(parts) - count["failed"], count["done"]),
+        "wave": None if going_back else book.wave_of(len(parts) - count["failed"], count["done"]),
         "units": len(parts),
         **count,
         "limit": held.most_failures,
@@ -138,24 +142,19 @@ def pause(args: argparse.Namespace) -> int:
 
 
 def rollback(args: argparse.Namespace) -> int:
-    """Orders it to each unit; `fleet status` and `gateway order list` show what comes of it."""
+    """All units that the roll-out asked, or those that are named; `fleet status` shows what comes of it."""
     with opened(args) as (_, store):
-        held, parts = _held(store)
-        if held and held.kind == "patches" and not args.unit:
-            raise Fault(
-                "系统补丁没有退路；请用 xunkong fleet pause 停止，再处理失败的单元",
-                "patches of the operating system have no way back: stop them by xunkong fleet pause, and see to "
-                "the units that failed",
-            )
-        wanted = args.unit or [part.unit for part in parts if part.stage in ("done", "under-way")]
-        if not wanted:
-            raise Fault(
-                "没有更新过的单元；可用 --unit 指定",
-                "no unit was updated by a roll-out; name units by --unit",
-            )
-        book.end(store, "rolled back")
+        if not args.unit:
+            made = book.leave(store, now_ms())
+            _, parts = _held(store)
+            return print_rows(args, [_summary(made, parts)])
+        runs = {row.unit: row.version for row in unit_rows(store, now_ms())}
+        for unit in args.unit:
+            if unit not in runs:
+                raise Fault(f"没有单元 {unit}", f"there is no unit {unit}; see xunkong fleet list")
+        book.take_out(store, args.unit, "rolled back by hand", now_ms())
         rows = [
-            {"unit": unit, "order": give(store, unit, "rollback", None, LONGEST_S)}
-            for unit in wanted
+            {"unit": unit, "order": give(store, unit, "rollback", runs[unit], LONGEST_S)}
+            for unit in args.unit
         ]
     return print_rows(args, rows)

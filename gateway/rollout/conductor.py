@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 
 from gateway.orders import LONGEST_S, Answer, answers_of, new_order, put
 from gateway.rollout.book import Part, Rollout, parts_of
+from gateway.rollout.book import put as put_part
 from gateway.rollout.plan import Member, Stage, Step, step
 from gateway.store.open import Store
-from gateway.store.schema import orders, releases, rollout_units, rollouts, units
+from gateway.store.schema import orders, releases, rollouts, units
 from wire.release import Named
 
 ORDERS = {"software": "update", "patches": "patch"}
@@ -25,13 +26,13 @@ log = logging.getLogger("xunkong.ingest")
 
 def look(store: Store, now_ms: int) -> None:
     """What is due of roll-outs that run; nearly nothing where none does."""
-    running = sa.select(rollouts).where(rollouts.c.state == "running")
+    under_way = sa.select(rollouts).where(rollouts.c.state.in_(MOVES))
     with store.reading() as connection:
-        if connection.execute(running).first() is None:
+        if connection.execute(under_way).first() is None:
             return
     with store.writing() as connection:
-        for row in connection.execute(running).all():
-            _move(connection, Rollout(*row), now_ms)
+        for row in connection.execute(under_way).all():
+            MOVES[row.state](connection, Rollout(*row), now_ms)
 
 
 def _move(connection: Connection, rollout: Rollout, now_ms: int) -> None:
@@ -43,11 +44,37 @@ def _move(connection: Connection, rollout: Rollout, now_ms: int) -> None:
     parts = [_ordered(connection, part, made, rollout, now_ms) for part in parts]
     for old, new in zip(before, parts, strict=True):
         if new != old:
-            _write(connection, new)
+            put_part(connection, new)
     if made.state != "running":
         log.warning("roll-out of %s is %s%s", rollout.version, made.state, _because(made))
         which = rollouts.update().where(rollouts.c.id == rollout.id)
         connection.execute(which.values(state=made.state, why=made.why))
+
+
+def _leave(connection: Connection, rollout: Rollout, now_ms: int) -> None:
+    """Each unit that was asked is told to leave the version; one that is there already says so."""
+    parts = []
+    for before in parts_of(connection, rollout.id):
+        part = _heard(connection, before, now_ms)
+        if part.stage == "waiting":
+            order = new_order(part.unit, "rollback", rollout.version, LONGEST_S, now_ms)
+            put(connection, order)
+            part = replace(part, stage="ordered", order_id=order.id, since_ms=now_ms, why=None)
+        part = replace(part, stage="back") if part.stage == "done" else part
+        if part != before:
+            put_part(connection, part)
+        parts.append(part)
+    if any(part.stage in ("ordered", "under-way") for part in parts):
+        return
+    failed = sum(part.stage == "failed" for part in parts)
+    why = f"{failed} did not go back" if failed else None
+    log.warning("version %s is left%s", rollout.version, f": {why}" if why else "")
+    which = rollouts.update().where(rollouts.c.id == rollout.id)
+    connection.execute(which.values(state="left", why=why))
+
+
+MOVES = {"running": _move, "leaving": _leave}
+"""What is due of a roll-out, by its state."""
 
 
 def _because(made: Step) -> str:
@@ -58,9 +85,12 @@ STAGES: dict[str, Stage] = {"received": "under-way", "done": "done", "failed": "
 """What a unit's answer means; a refusal is no end, as the order goes out anew to its next greeting."""
 
 
+ENDS = ("done", "failed", "back", "untouched")
+
+
 def _heard(connection: Connection, part: Part, now_ms: int) -> Part:
     """What became of a unit's order. One whose time ran out before it was taken is given again later."""
-    if part.order_id is None or part.stage in ("done", "failed"):
+    if part.order_id is None or part.stage in ENDS:
         return part
     answer = answers_of(connection, part.unit).get(part.order_id, Answer(part.order_id, ""))
     stage = STAGES.get(answer.outcome, "ordered")
@@ -92,9 +122,3 @@ def _ordered(connection: Connection, part: Part, made: Step, rollout: Rollout, n
     order = new_order(part.unit, ORDERS[rollout.kind], str(named), LONGEST_S, now_ms)
     put(connection, order)
     return replace(part, stage="ordered", order_id=order.id, since_ms=now_ms, why=None)
-
-
-def _write(connection: Connection, part: Part) -> None:
-    which = (rollout_units.c.rollout == part.rollout) & (rollout_units.c.unit == part.unit)
-    values = {name: getattr(part, name) for name in ("stage", "since_ms", "order_id", "why")}
-    connection.execute(rollout_units.update().where(which).values(**values))

@@ -83,7 +83,7 @@ def fleet(home: Depot, *words: str) -> tuple[int, list[dict[str, Any]]]:
 
 
 def is_over(home: Depot) -> bool:
-    return fleet(home, "status")[1][0]["state"] != "running"
+    return fleet(home, "status")[1][0]["state"] not in ("running", "leaving")
 
 
 def half_installed(pi: Pi) -> bool:
@@ -107,14 +107,32 @@ def test_the_power_goes_while_it_is_installed_and_it_goes_on(home: Depot, pi: Pi
     assert pi.run("systemctl --failed --no-legend --plain") == ""
 
 
-def test_a_software_that_cannot_start_is_left_and_the_roll_out_stops(home: Depot, pi: Pi) -> None:
+def test_the_whole_fleet_goes_back(home: Depot, pi: Pi) -> None:
+    fleet(home, "rollback")
+    assert wait_for(lambda: is_over(home), MOST_S), fleet(home, "status")
+    summary, row = fleet(home, "status")[1]
+    assert (summary["state"], row["stage"], row["version"]) == ("left", "back", "0.1.0")
+    assert pi.run("readlink /opt/xunkong/current").strip() == "slots/a"
+
+
+def test_what_is_on_its_way_is_left_before_it_runs(home: Depot, pi: Pi) -> None:
     publish(home, "0.3.0", without=("device/runner.py",))
+    fleet(home, "update", "--version", "0.3.0")
+    assert wait_for(lambda: half_installed(pi), MOST_S), fleet(home, "status")
+    fleet(home, "rollback")
+    assert wait_for(lambda: is_over(home), MOST_S), fleet(home, "status")
+    summary, row = fleet(home, "status")[1]
+    assert (summary["state"], row["stage"], row["version"]) == ("left", "back", "0.1.0")
+    assert pi.run("readlink /opt/xunkong/current").strip() == "slots/a"
+
+
+def test_a_software_that_cannot_start_is_left_and_the_roll_out_stops(home: Depot, pi: Pi) -> None:
     fleet(home, "update", "--version", "0.3.0", "--limit", "0")
     assert wait_for(lambda: is_over(home), MOST_S), fleet(home, "status")
     code, (summary, row) = fleet(home, "status")
-    assert (code, summary["state"], row["version"]) == (1, "stopped", "0.2.0")
+    assert (code, summary["state"], row["version"]) == (1, "stopped", "0.1.0")
     assert row["why"] == "started 2 times without proving itself"
-    assert pi.run("readlink /opt/xunkong/current").strip() == "slots/b"
+    assert pi.run("readlink /opt/xunkong/current").strip() == "slots/a"
     assert pi.run("systemctl is-active xunkong-device").strip() == "active"
 
 

@@ -14,6 +14,7 @@ from wire.release import Named
 
 SHA256 = "ab" * 32
 QUIET_MS = 60_000
+RUNS = "0.4.0"
 BODY = bytes(range(256)) * 512
 NAMED = Named("0.5.0", SHA256, len(BODY))
 SLOTS = {name: Slots(name, "aarch64-bookworm", share=0.5, trial_ms=100_000) for name in ("a", "b")}
@@ -342,12 +343,75 @@ class TestTrial:
         assert answers(unit)[-1] == ("failed", "another software is on trial")
 
 
+def back(unit, version):
+    """An order to leave that version."""
+    order(unit, what="rollback", text=version, number=9)
+
+
 class TestRollback:
     def test_it_is_a_trial_of_the_other_slot(self, box):
         order(box, text=None, what="rollback")
         box.wait(QUIET_MS + 1_000)
         assert [wish.do for wish in wishes(box)] == ["switch"]
         assert asked(box) == []
+
+    @pytest.mark.parametrize("far", ["fetch", "install", "quiet"])
+    def test_an_update_in_hand_is_let_go_before_the_switch(self, box, far):
+        order(box)
+        if far != "fetch":
+            serve(box)
+        if far == "quiet":
+            box.happen(ev.SlotsSaid("a", None, True, "o-1", "installed"))
+        back(box, "0.5.0")
+        assert answers(box)[-2:] == [
+            ("failed", "an order to go back came"),
+            ("done", f"version {RUNS} runs"),
+        ]
+        done = len(wishes(box))
+        box.wait(QUIET_MS + ASK_MS)
+        assert len(wishes(box)) == done and not left(box)
+
+    def test_on_trial_it_is_taken_back_at_once_and_both_are_answered_by_the_old(self, make_unit):
+        trial = TestTrial()
+        unit = linked(trial.after(make_unit, parts=("nfc",)))
+        back(unit, "0.5.0")
+        unit.wait(1_000)
+        assert [wish.do for wish in wishes(unit)] == ["back"]
+        said = ev.SlotsSaid("a", None, True, "o-1", "back", "an order to go back came")
+        old = make_unit(slots=SLOTS["a"], saved={NOTE: unit.journal.saved[NOTE]})
+        old.happen(said)
+        linked(old).wait(1_000)
+        assert answers(old) == [
+            ("failed", "an order to go back came"),
+            ("done", f"version {RUNS} runs"),
+        ]
+
+    def test_of_one_that_proved_itself_meanwhile_the_way_back_is_a_trial(self, make_unit):
+        trial = TestTrial()
+        unit = linked(trial.after(make_unit, parts=("nfc",)))
+        back(unit, "0.5.0")
+        unit.happen(ev.SlotsSaid("b", None, True, "o-1", "passed"))
+        has_all(unit)
+        unit.wait(QUIET_MS + 2_000)
+        assert answers(unit)[-1] == ("done", f"version {RUNS} runs")
+        assert (wishes(unit)[-1].do, wishes(unit)[-1].order) == ("switch", "o-9")
+
+    def test_who_does_not_run_it_stays_as_it_is(self, box):
+        back(box, "0.5.0")
+        box.wait(QUIET_MS + 1_000)
+        assert answers(box)[1:] == [("done", f"version {RUNS} runs")]
+        assert wishes(box) == []
+
+    def test_an_update_to_another_version_goes_on(self, box):
+        order(box)
+        back(box, "0.3.0")
+        serve(box)
+        assert [wish.do for wish in wishes(box)] == ["install"]
+
+    def test_who_runs_it_goes_back(self, box):
+        back(box, RUNS)
+        box.wait(QUIET_MS + 1_000)
+        assert [wish.do for wish in wishes(box)] == ["switch"]
 
     def test_with_nothing_there_it_fails(self, box):
         box.happen(ev.SlotsSaid("a", None, idle=False))

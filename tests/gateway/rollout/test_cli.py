@@ -13,7 +13,7 @@ from gateway.releases.shelf import Published
 from gateway.rollout.conductor import look
 from gateway.site import lay_out
 from gateway.store.open import open_store
-from gateway.store.schema import releases, units
+from gateway.store.schema import releases, rollout_units, rollouts, units
 from tests.gateway.conftest import BOOT, NOW_MS
 from wire import codec
 from wire.live import State
@@ -62,10 +62,29 @@ def test_from_the_first_unit_to_the_way_back(site, fleet):
     assert (summary["done"], one["stage"], two["stage"]) == (0, "ordered", "waiting")
     assert fleet("pause")[0]["state"] == "paused"
     assert fleet("update", "--version", "0.2.0")[0]["state"] == "running"
-    assert "no unit was updated" in fleet("rollback", code=2)
-    assert [row["unit"] for row in fleet("rollback", "--unit", "u-2")] == ["u-2"]
-    assert fleet("status")[0]["why"] == "rolled back"
-    assert listed(store)[-1].what == "rollback"
+    (left,) = fleet("rollback")
+    assert (left["state"], left["wave"], left["back"]) == ("leaving", None, 0)
+    look(store, NOW_MS)
+    assert listed(store, "u-1")[-1].text == "0.2.0"
+    assert [row["stage"] for row in fleet("status")[1:]] == ["ordered", "untouched"]
+
+
+def test_who_did_not_go_back_is_shown_and_told_by_the_exit_code(site, fleet):
+    fleet("update", "--version", "0.2.0")
+    with site[1].changing() as connection:
+        connection.execute(rollouts.update().values(state="left", why="1 did not go back"))
+        of_one = rollout_units.update().where(rollout_units.c.unit == "u-1")
+        connection.execute(of_one.values(stage="failed", why="no other software"))
+    summary, one, _ = fleet("status", code=1)
+    assert (summary["state"], summary["failed"]) == ("left", 1)
+    assert one["why"] == "no other software"
+
+
+def test_units_by_name_leave_the_version_that_they_run(site, fleet):
+    (row,) = fleet("rollback", "--unit", "u-2")
+    (order,) = listed(site[1])
+    assert (order.id, order.what, order.text) == (row["order"], "rollback", "0.1.0")
+    assert "there is no unit nobody" in fleet("rollback", "--unit", "nobody", code=2)
 
 
 def test_patches_have_no_way_back(site, fleet):

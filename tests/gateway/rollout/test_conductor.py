@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gateway.orders import listed
+from gateway.orders import LONGEST_S, listed
 from gateway.releases.shelf import Published
 from gateway.rollout import book
 from gateway.rollout.conductor import LOST, look
@@ -39,10 +39,10 @@ class Town:
         self.bench.now_ms += 2_000  # the live picture is written once a second
         self.bench.take()
 
-    def answer(self, unit, outcome, why=None):
+    def answer(self, unit, outcome, why=None, what="update"):
         order = listed(self.store, unit)[-1]
         log = self._logs.setdefault(unit, self._unit_log(unit))
-        log.add(Order, id=order.id, outcome=outcome, what="update", why=why)
+        log.add(Order, id=order.id, outcome=outcome, what=what, why=why)
         self.bench.take(log.message(log.last))
 
     def begin(self, limit=0, only=()):
@@ -182,3 +182,81 @@ def test_what_cannot_be_begun_is_told(town):
     book.pause(town.store)
     with pytest.raises(Fault, match="no unit is to be updated"):
         town.begin(only=["u-1"])
+
+
+class TestTheWayBack:
+    @pytest.fixture
+    def asked(self, town):
+        """Of three units the first has the version, the second is under way, the third was never asked."""
+        town.here("u-1", "u-2")
+        town.begin(limit=0)
+        town.here("u-3")
+        town.look()
+        town.answer("u-1", "done")
+        town.look()
+        town.answer("u-2", "received")
+        town.look()
+        return town
+
+    def test_whoever_was_asked_leaves_the_version(self, asked):
+        book.leave(asked.store, NOW_MS)
+        asked.look()
+        given = [one for one in listed(asked.store) if one.what == "rollback"]
+        assert [(one.unit, one.text) for one in given] == [("u-1", "0.2.0"), ("u-2", "0.2.0")]
+        asked.answer("u-1", "done", what="rollback")
+        asked.answer("u-2", "failed", "why", what="rollback")
+        asked.look()
+        held = book.newest(asked.store)
+        assert (held.state, held.why) == ("left", "1 did not go back")
+        assert asked.stages() == {"u-1": "back", "u-2": "failed"}
+
+    def test_what_was_given_and_not_taken_is_withdrawn(self, town):
+        town.here("u-1", "u-2")
+        town.begin()
+        town.look()
+        book.leave(town.store, NOW_MS + 5)
+        assert listed(town.store)[0].expires_ms == NOW_MS + 5
+        assert town.stages() == {"u-1": "waiting", "u-2": "untouched"}
+
+    def test_a_second_one_asks_those_alone_that_did_not_go_back(self, asked):
+        book.leave(asked.store, NOW_MS)
+        asked.look()
+        asked.answer("u-1", "done", what="rollback")
+        asked.answer("u-2", "failed", "why", what="rollback")
+        asked.look()
+        before = len(asked.look())
+        book.leave(asked.store, NOW_MS)
+        assert asked.look()[before:] == ["u-2"]
+        asked.answer("u-2", "done", what="rollback")
+        asked.look()
+        with pytest.raises(Fault, match="is rolled back already"):
+            book.leave(asked.store, NOW_MS)
+        assert book.newest(asked.store).state == "left"
+
+    def test_one_that_is_away_is_asked_again_each_day(self, asked):
+        book.leave(asked.store, NOW_MS)
+        before = len(asked.look())
+        assert len(asked.look(NOW_MS + LONGEST_S * 1000 + 1)) == before + 2
+        assert book.newest(asked.store).state == "leaving"
+
+    def test_another_roll_out_takes_its_place(self, asked):
+        book.leave(asked.store, NOW_MS)
+        chosen = book.choose(asked.store, "0.2.0", (), NOW_MS)
+        book.begin(asked.store, "0.2.0", chosen, 0, NOW_MS + 1)
+        before = asked.look()
+        assert [one.what for one in listed(asked.store)].count("rollback") == 0
+        assert (book.newest(asked.store).state, len(before)) == ("running", 3)
+
+    def test_one_that_goes_back_by_hand_counts_as_failed(self, asked):
+        book.take_out(asked.store, ["u-1"], "rolled back by hand", NOW_MS)
+        asked.look()
+        assert book.newest(asked.store).state == "stopped"
+        assert asked.stages()["u-1"] == "failed"
+
+    def test_there_is_none_without_a_roll_out_or_anybody_asked(self, town):
+        with pytest.raises(Fault, match="there was no roll-out yet"):
+            book.leave(town.store, NOW_MS)
+        town.here("u-1")
+        town.begin()
+        with pytest.raises(Fault, match="no unit was updated"):
+            book.leave(town.store, NOW_MS)
