@@ -26,6 +26,11 @@ def read_toml(path: Path, kind: type[T]) -> T:
 def _table(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
+    except PermissionError as exc:
+        raise Fault(
+            f"无权读取 {path}；请在命令前加 sudo",
+            f"may not read {path}; put sudo before the command",
+        ) from exc
     except OSError as exc:
         raise Fault(
             f"无法读取 {path}：{exc.strerror}；请检查路径和权限",

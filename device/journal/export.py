@@ -96,9 +96,9 @@ def _papers(folder: Path) -> Papers:
     except Fault as exc:
         raise Fault(
             f"没有单元的密钥就无法签名，网关也不会接收：{exc.words.zh}；请以 root 运行（sudo），"
-            "并检查 --root 或 --identity",
+            "并检查 --root",
             "without the unit's key nothing can be signed, and the gateway would take nothing: "
-            f"{exc.words.en}; run it as root (sudo), and check --root or --identity",
+            f"{exc.words.en}; run it as root (sudo), and check --root",
         ) from exc
     return papers
 

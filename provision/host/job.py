@@ -21,6 +21,8 @@ IDENTITY = f"{STATE}/identity"
 CURRENT = "/opt/xunkong/current"
 USER = "xunkong-device"
 XUNKONG = f"{CURRENT}/bin/xunkong"
+PASSED = "/var/lib/xunkong/provisioned.json"
+"""The self-test that counts; without it the unit is tested, and started anew, once more."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

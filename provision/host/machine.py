@@ -113,6 +113,19 @@ class Machine:
             ) from exc
         self._state.activate_host(self._host)
         self._watch()
+        self._check_sudo()
+
+    def _check_sudo(self) -> None:
+        """Raises `Fault` where sudo wants a password that nobody gave. Its own words are kept from pyinfra, which would
+        ask for one on the terminal."""
+        if not self._sudo or (self._login and self._login.password):
+            return
+        if not self.ask("sudo -n true >/dev/null 2>&1", root=False).good:
+            user = self._login.user if self._login else ""
+            raise Fault(
+                f"{self._name} 上 {user} 的 sudo 需要密码，或没有 sudo；请加 --ask-password，或用 --user root",
+                f"at {self._name} sudo of {user} wants a password, or there is none: add --ask-password or --user root",
+            )
 
     def connect_again(self) -> None:
         """After the machine was started anew. Raises `Fault` while it does not answer."""

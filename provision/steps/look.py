@@ -11,26 +11,27 @@ from wire.words import Fault
 def look(job: Job) -> Done:
     """Raises `Fault` for a machine that cannot become the unit, and for a name that is another's."""
     ended = facts(job)
-    _check_name(job)
-    if not held(job):
+    name = _name(job)
+    if name not in (None, job.wish.unit) and not job.wish.rename:
+        raise Fault(
+            f"此机器现为单元 {name}，未做改动；地址对吗？若确要改名为 {job.wish.unit}，请用 provision host … --rename",
+            f"this machine is the unit {name}, nothing of it was changed; is the address right? If it is to become "
+            f"{job.wish.unit}: provision host … --rename",
+        )
+    if name != job.wish.unit or not held(job):
         another_has_it(job, _kid_begun(job))
     return ended
 
 
-def _check_name(job: Job) -> None:
-    """Raises `Fault` for a machine that is another unit, in force: its address may be a slip of the pen."""
-    if job.wish.rename or not job.machine.ask(f"test -e {IDENTITY}/unit.pem").good:
-        return
+def _name(job: Job) -> str | None:
+    """The unit that the machine is in force; None: it is none, or nobody can read which."""
+    if not job.machine.ask(f"test -e {IDENTITY}/unit.pem").good:
+        return None
     try:
         there = tomllib.loads(job.machine.ask(f"cat {CONFIG}").out).get("unit", {}).get("id")
     except (ValueError, AttributeError):
-        return  # what cannot be read is written anew
-    if there not in (None, job.wish.unit):
-        raise Fault(
-            f"此机器现为单元 {there}，未做改动；地址对吗？若确要改名为 {job.wish.unit}，请加 --rename",
-            f"this machine is the unit {there}, nothing of it was changed; is the address right? If it is to become "
-            f"{job.wish.unit}, add --rename",
-        )
+        return None  # what cannot be read is written anew
+    return there if isinstance(there, str) else None
 
 
 def _kid_begun(job: Job) -> str | None:

@@ -6,19 +6,19 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from provision.host.job import CONFIG, UNIT, XUNKONG, Done, Job, done
+from provision.host.job import CONFIG, PASSED, UNIT, XUNKONG, Done, Job, done
 from provision.host.laid import Laid
-from provision.host.machine import alone
+from provision.host.machine import DUE, alone
 from provision.steps.papers import AS_UNIT
 from provision.steps.services import service_files
 from provision.steps.settings import device_toml
 from wire.words import Fault
 
-PASSED = "/var/lib/xunkong/provisioned.json"
 TEST = f"{AS_UNIT} {XUNKONG} device selftest --config {CONFIG} --no-touch --json"
 UP = "up "
 (SERVICE,) = UNIT.services
-SCRIPT = f"""systemctl stop {SERVICE}
+SCRIPT = f"""rm -f {PASSED}
+systemctl stop {SERVICE}
 {TEST}
 echo "{UP}$(cut -d' ' -f1 /proc/uptime)"
 systemctl reset-failed {SERVICE}
@@ -30,7 +30,8 @@ echo "{UP}$(cut -d' ' -f1 /proc/uptime)"
 def selftest(job: Job) -> Done:
     """Tests, unless exactly this unit passed already. Raises `Fault` where it is not fit for duty."""
     before = _passed(job)
-    if before and before["what"] == _what(job) and not job.wish.test_again:
+    again = job.wish.test_again or job.machine.is_due(f"{DUE}/settings")
+    if before and before["what"] == _what(job) and not again:
         job.report["selftest"] = before
         return done(False, f"已于 {before['at']} 通过", f"passed at {before['at']}")
     if job.machine.dry:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hardware.book.sheet import Sheet, sheets
 from provision.host.facts import Facts
-from provision.host.job import CONFIG, IDENTITY, USER, Done, Job, Wish, done, own
+from provision.host.job import CONFIG, IDENTITY, PASSED, USER, Done, Job, Wish, done, own
 from provision.host.laid import Laid
 from provision.steps.software import KEEP
 from wire.words import Fault
@@ -21,13 +21,13 @@ OURS = ("unit", "broker", "journal", "identity")
 
 
 def settings(job: Job) -> Done:
-    """Lays it down; its content is looked at by the unit's own software in the steps that follow."""
+    """Lays it down; the steps that follow start the unit anew, whose own software looks at it."""
     text = device_toml(job.wish, job.known)
     files = [Laid(CONFIG, text.encode(), "640", group=USER)]
     release_key = job.wish.release_key or job.site.release_key()
     if release_key:
         files.append(Laid(RELEASE_KEY, release_key))
-    changed = job.machine.lay(files)
+    changed = job.machine.applied("settings", files, f"rm -f {PASSED}")
     if release_key or job.machine.ask(f"test -e {RELEASE_KEY}").good:
         return done(changed, CONFIG, CONFIG)
     return done(

@@ -1,6 +1,7 @@
 """Officers at the units' readers: each holds a badge of their own until the box has answered. Pure but for the twin.
 
-What a box says is told by its first beep: with a green light the tap counts, with red alone it does not.
+What a box says is told by its first beep: with a green light the tap counts, with red alone it does not. A beep that
+goes on with a signal which began before the card was read is no answer.
 """
 
 import random
@@ -89,9 +90,11 @@ class Officer:
         if part != "buzzer":
             self._glows = self._lit["green"] and not self._lit["buzzer"]
             return
+        begins = self._glows or edge.mono_ns - self._buzzed_ns >= SILENCE_NS
         self._glows = False
         self._buzzed_ns = edge.mono_ns
-        if edge.value and self._held and self._rose_ns is None and self._is_answer(edge.mono_ns):
+        awaited = edge.value and self._held and self._rose_ns is None
+        if awaited and begins and self._is_answer(edge.mono_ns):
             self._rose_ns = edge.mono_ns
 
     def _is_answer(self, at_ns: int) -> bool:

@@ -162,6 +162,19 @@ def test_a_second_run_changes_nothing(home: Depot, pi: Pi) -> None:
     assert pi.run(shown) == before
 
 
+def test_what_was_changed_by_hand_is_put_right_and_runs(home: Depot, pi: Pi) -> None:
+    wrong = "sed -i s/ttyAMA0/ttyAMA9/ /etc/xunkong/device.toml && systemctl restart xunkong-device"
+    pi.run(wrong)
+    code, report = home.provision(pi, "cp-1")
+    assert (code, report["changed"]) == (0, ["settings", "selftest"]), report["steps"]
+    assert wait_for(lambda: {"name": "gps", "word": "ok"}.items() <= gps(pi).items(), WAIT_S)
+
+
+def gps(pi: Pi) -> dict[str, Any]:
+    """What the running unit says of its receiver."""
+    return next((part for part in status(pi)["parts"] if part["name"] == "gps"), {})
+
+
 def test_a_box_gets_another_name_by_a_code_alone(home: Depot, pi: Pi) -> None:
     code = home.gateway_says("ca", "code", "--unit", "cp-9")[0]["code"]
     words = home.by_code(pi, "cp-9")
@@ -190,6 +203,8 @@ def test_a_fleet_of_two_debians_and_one_that_is_not_there(home: Depot, pi: Pi, y
     ]
     known.write_text("".join(one.known_hosts.read_text("utf-8") for one in (pi, newer)), "utf-8")
     (home.folder / "fleet.csv").write_text("\n".join(lines), "utf-8")
+    unheard = subprocess.run(home.words(newer, "cp-3"), capture_output=True, text=True, check=False)
+    assert unheard.returncode == 2 and "--ask-password" in unheard.stderr
     with left_on(newer):
         rows = home.fleet(known, pi.place.key)
     assert {row["unit"]: row["done"] for row in rows} == {"cp-9": True, "cp-3": True, "cp-4": False}
@@ -224,9 +239,9 @@ def test_a_spare_box_takes_the_name_of_a_dead_one_and_none_has_it_twice(
 ) -> None:
     pi.run("systemctl stop xunkong-device")
     code, report = home.provision(spare, "cp-9", "--rename")
-    assert (code, report["steps"][-1]["step"]) == (1, "papers")
+    assert (code, report["changed"], len(report["steps"])) == (1, [], 1)
     assert "--replace" in report["steps"][-1]["words"]
-    code, report = home.provision(spare, "cp-9", "--replace")
+    code, report = home.provision(spare, "cp-9", "--rename", "--replace")
     assert (code, report["done"]) == (0, True), report["steps"][-1]
     row = home.row("cp-9")
     assert row is not None and row.online

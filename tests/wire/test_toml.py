@@ -104,6 +104,15 @@ def test_what_is_no_toml_says_where(unit_toml, content, en, zh):
     assert re.search(re.escape(str(path)) + ".*" + zh, words.zh, re.DOTALL)
 
 
+def test_one_that_only_root_may_read_says_sudo(tmp_path, monkeypatch):
+    def refused(self, encoding):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    words = fault_of(tmp_path / "x.toml").words
+    assert words.en == f"may not read {tmp_path}/x.toml; put sudo before the command"
+
+
 @pytest.mark.parametrize("name", ["missing.toml", "."])
 def test_a_file_that_cannot_be_read_says_what_to_check(tmp_path, name):
     path = Path(tmp_path, name)

@@ -5,7 +5,7 @@ from pyinfra.operations import files
 
 from provision.host import machine as room
 from provision.host.laid import Laid
-from provision.host.machine import Login, Machine, alone, quoted
+from provision.host.machine import Answer, Login, Machine, alone, quoted
 from tests.provision.conftest import faulty
 
 
@@ -53,6 +53,16 @@ def test_what_follows_files_is_done_even_if_a_run_broke_off_before_it(machine, t
     assert machine.applied("it", [file], then)
     assert not machine.applied("it", [file], then)
     assert count.read_text() == "\n\n"
+
+
+def test_a_sudo_that_wants_a_password_says_how_to_give_it(machine, monkeypatch):
+    monkeypatch.setattr(machine, "_sudo", True)
+    monkeypatch.setattr(machine, "_login", Login("h", user="pi"))
+    no = Answer(False, "", "")
+    monkeypatch.setattr(machine, "ask", lambda command, root: no)
+    assert "wants a password, or there is none: add --ask-password" in faulty(machine.connect_again)
+    monkeypatch.setattr(machine, "_login", Login("h", user="pi", password="x"))
+    machine.connect_again()
 
 
 def test_on_a_dry_run_nothing_is_run(tmp_path):

@@ -54,6 +54,12 @@ class TestAMachineThatIsAUnit:
         look(retired)
         look(make("cp-1"))
 
+    def test_that_is_to_get_a_name_that_another_has_is_left_alone(self, make):
+        """It would bear that name, without a certificate for it."""
+        job = make("cp-7", rename=True)
+        job.site.others = True
+        assert "cp-1 is the name of another box already" in faulty(look, job)
+
     def test_what_cannot_be_read_is_written_anew(self, make):
         job = make("cp-7")
         job.machine.says[f"cat {CONFIG}"] = "[unit"

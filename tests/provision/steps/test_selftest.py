@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from provision.host.machine import Answer
-from provision.steps.selftest import PASSED, SCRIPT, selftest
+from provision.host.job import PASSED
+from provision.host.machine import DUE, Answer
+from provision.steps.selftest import SCRIPT, selftest
 from tests.provision.conftest import faulty
 
 GOOD = {"part": "nfc", "verdict": "ok", "what": "answers", "what_zh": "应答"}
@@ -44,14 +45,20 @@ def test_it_is_made_with_the_unit_stopped_and_the_unit_runs_again(job):
 @pytest.mark.parametrize("ends", [0, 1])
 def test_the_script_starts_the_unit_again_whatever_the_test_does(tmp_path, ends):
     """Run here, with a systemctl and a runuser that write down what they are told."""
-    for name in ("systemctl", "runuser"):
+    for name in ("systemctl", "runuser", "rm"):
         code = ends if name == "runuser" else 0
         (tmp_path / name).write_text(f"#!/bin/sh\necho {name} $1 >>{tmp_path}/told\nexit {code}\n")
         (tmp_path / name).chmod(0o755)
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(["sh", "-c", SCRIPT], env=env, capture_output=True, text=True, check=True)
     told = (tmp_path / "told").read_text().splitlines()
-    assert told == ["systemctl stop", "runuser -u", "systemctl reset-failed", "systemctl start"]
+    assert told == [
+        "rm -f",
+        "systemctl stop",
+        "runuser -u",
+        "systemctl reset-failed",
+        "systemctl start",
+    ]
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["up", "up"]
 
 
@@ -70,6 +77,12 @@ def test_another_certificate_or_a_wish_has_it_made_again(job, make_job):
     other.machine.says["device selftest"] = said(GOOD, {"fit": True})
     selftest(other)
     assert again(other).changed
+
+
+def test_a_dry_run_that_would_write_settings_says_that_it_would_be_made(job):
+    selftest(job)
+    job.machine.due.add(f"{DUE}/settings")
+    assert again(job).changed
 
 
 def test_an_unfit_unit_says_what_to_mend(job):

@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 from device.config import UpdateSection, load
+from provision.host.job import PASSED
 from provision.host.site import Broker
 from provision.steps.settings import CHRONY_SOCKET, device_toml, read_parts, settings, to_toml
 from provision.steps.software import KEEP
@@ -105,7 +106,11 @@ def test_it_is_laid_with_the_key_of_releases(make_job):
     job.site.key = b"key"
     assert settings(job).changed
     assert job.machine.files["/etc/xunkong/release.pub"] == b"key"
+    assert job.machine.ran == [f"rm -f {PASSED}"], (
+        "what runs has other settings: tested, and started, anew"
+    )
     assert not settings(job).changed
+    assert len(job.machine.ran) == 1
 
 
 def test_a_key_of_releases_that_was_carried_along_is_laid_too(make_job):

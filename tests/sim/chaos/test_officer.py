@@ -108,6 +108,17 @@ def test_what_beeps_before_the_chip_told_of_the_card_is_no_answer(scene: Scene) 
     assert scene.officer.held
 
 
+def test_a_later_beep_of_that_signal_is_none_either(scene: Scene) -> None:
+    """A part breaks: red, then three green ones; the tap itself was not taken."""
+    scene.pass_ns(5 * MS, (BUZZER, 1), (RED, 1))
+    scene.pass_ns(300 * MS, (BUZZER, 0), (RED, 0))
+    scene.beep(GREEN)
+    assert scene.officer.answers[0].tap.beep_ns is None
+    scene.pass_ns(SILENCE_NS)
+    scene.beep(GREEN)
+    assert scene.officer.answers[0].tap.beep_ns is not None
+
+
 def test_who_is_not_answered_goes_away_and_the_next_waits_longer(scene: Scene) -> None:
     scene.field.dumb = True
     scene.pass_ns(HOLD_NS + 1)
