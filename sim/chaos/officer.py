@@ -51,7 +51,7 @@ class Officer:
         self._good: bool | None = None
         self._lit = dict.fromkeys(PINS.values(), False)
         self._buzzed_ns = self._next_ns = 0
-        self._glows = False
+        self._glows = self._glowed = False
         self.working = False
 
     @property
@@ -89,9 +89,10 @@ class Officer:
         self._lit[part] = bool(edge.value)
         if part != "buzzer":
             self._glows = self._lit["green"] and not self._lit["buzzer"]
+            self._glowed = self._glowed or self._glows
             return
-        begins = self._glows or edge.mono_ns - self._buzzed_ns >= SILENCE_NS
-        self._glows = False
+        begins = self._glowed or edge.mono_ns - self._buzzed_ns >= SILENCE_NS
+        self._glows = self._glowed = False
         self._buzzed_ns = edge.mono_ns
         awaited = edge.value and self._held and self._rose_ns is None
         if awaited and begins and self._is_answer(edge.mono_ns):

@@ -101,6 +101,14 @@ def test_a_glow_that_was_lit_before_the_beep_counts(scene: Scene) -> None:
     assert scene.officer.answers[1].tap.beep_ns is not None
 
 
+def test_a_glow_that_was_over_before_the_beep_ended_the_signal_too(scene: Scene) -> None:
+    scene.beep(GREEN)
+    scene.pass_ns(100 * MS, (GREEN, 1))
+    scene.pass_ns(50 * MS, (GREEN, 0))
+    scene.beep(GREEN)
+    assert scene.officer.answers[1].tap.beep_ns is not None
+
+
 def test_what_beeps_before_the_chip_told_of_the_card_is_no_answer(scene: Scene) -> None:
     scene.pass_ns(5 * MS, (BUZZER, 1), (GREEN, 1))
     scene.pass_ns(90 * MS, (BUZZER, 0), (GREEN, 0))
