@@ -28,6 +28,10 @@ def add_commands(commands: Commands) -> None:
     """Declares the room's commands."""
     words = Words("运行本单元，直到收到停止信号", "run this unit until it is told to stop")
     _config(commands, commands.add("run", words, f"xunkong device run --config {CONFIG}", run))
+    words = Words("检查配置文件，不启动单元", "read a configuration, and say what is wrong with it")
+    well = commands.add("check", words, f"xunkong device check --config {CONFIG}", check)
+    _config(commands, well)
+    _json(commands, well)
     status_command(commands)
     _safe_mode_command(commands)
     enrol_command(commands)
@@ -104,6 +108,17 @@ def run(args: argparse.Namespace) -> int:
     board = Bulletin.of(os.environ)
     runner = Runner(config, args.config, version("xunkong"), service=service, board=board)
     runner.run(_until_told())
+    return 0
+
+
+def check(args: argparse.Namespace) -> int:
+    """Reads the configuration and nothing else; what is wrong with it is a `Fault`."""
+    config = load(args.config)
+    given = [name for name in config.__struct_fields__ if getattr(config, name) is not None]
+    row = {"unit": config.unit.id, "role": config.unit.role, "sections": given}
+    print(
+        json.dumps(row) if args.json else f"{config.unit.id} {config.unit.role}: {' '.join(given)}"
+    )
     return 0
 
 

@@ -85,7 +85,7 @@ def _gateway_command(commands: Commands) -> None:
     )
     add.add_argument("--host", dest="units_reach", action="append", metavar="NAME", help=said)
     said = commands.say(
-        "单元的端口，缺省 8883；其上一个端口用于注册",
+        "单元的端口，缺省 8883；注册用端口为它加一",
         "the units' port, 8883; they enrol at the one above",
     )
     add.add_argument("--port", type=int, metavar="N", help=said)

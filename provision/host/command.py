@@ -54,7 +54,7 @@ def carry_out(
         login.host, login.port, login.known_hosts, lambda q, f: agreed(args, q, f, args.host_key)
     )
     show = Show(len(steps), args.json, args.language, args.dry_run)
-    with Machine(login, args.dry_run) as machine:
+    with Machine(login, args.dry_run) as machine, show.told_of_a_stop():
         job = begun(machine)
         job.report["host"] = args.host
         job.say = show.percent

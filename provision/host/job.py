@@ -133,6 +133,9 @@ class Job(Work):
         self.started_s: float | None = None
         self.report |= {"unit": wish.unit, "role": wish.role}
         self.report["brokers"] = [f"{one.host}:{one.port}" for one in wish.brokers]
+        self.report["lacks"] = [
+            name for name, one in wish.parts.items() if not one or one.get("kind") == "none"
+        ]
 
     @property
     def packages(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from gevent.hub import Hub
 from msgspec import Struct
 from paramiko import SFTPClient, SSHClient, SSHException
 from pyinfra.api.config import Config
@@ -32,6 +33,8 @@ ALIVE_S = 5
 DUE = "/run/xunkong-due"
 """What is still to be done after files were laid; a start of the machine does it too, and forgets it."""
 
+Hub.NOT_ERROR += (KeyboardInterrupt,)
+"""It ends the command, as it should, and gevent shows no traceback of its own."""
 LOCK, WAIT_S = "/run/xunkong-provision.lock", 600
 BLOCK = 256 * 1024
 LINES = 6

@@ -14,6 +14,8 @@ from wire.words import Fault
 
 GATEWAY = "gateway"
 """The role that is no unit's."""
+WIRED = {"panel": ("sos", "ack", "ignition", "buzzer", "green", "red")}
+"""What the book wires for a section of device.toml; others bear its name."""
 STYLE = (
     "body{font:12pt sans-serif;margin:15mm}table{border-collapse:collapse;width:100%;margin:4mm 0}"
     "td,th{border:1px solid #888;padding:1.5mm 2mm;text-align:left;vertical-align:top}h1{font-size:20pt}"
@@ -100,12 +102,14 @@ def _findings(report: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for one in tested.get("findings", ()):
         if "part" in one:
             yield one["part"], one["verdict"], f"{one['what_zh']} · {one['what']}"
-    yield "", "", str(tested.get("at", "—"))
+    yield "", "", _local(tested["at"], report["zone"]) if tested else "—"
 
 
 def _wires(report: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The book's wires for this board and role, each with a box to tick."""
+    """The book's wires for this board and role, without those of parts that it lacks, each with a box to tick."""
     found = sheet_of(report["role"], report.get("machine", {}).get("board"))
-    wires = ((wire, part) for part in found.part for wire in part.wires) if found else ()
+    lacks = {wired for name in report.get("lacks", ()) for wired in WIRED.get(name, (name,))}
+    parts = [part for part in found.part if part.id not in lacks] if found else []
+    wires = ((wire, part) for part in parts for wire in part.wires)
     for wire, part in sorted(wires, key=lambda pair: pair[0].pin):
         yield "☐", str(wire.pin), wire.net, f"{part.zh} · {part.en}", wire.terminal, wire.colour

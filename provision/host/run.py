@@ -52,7 +52,7 @@ def run_steps(
     if job.facts:
         job.report["machine"] = msgspec.to_builtins(job.facts)
         job.report["machine"].pop("packages")
-    job.report["version"] = job.bundle.manifest.version
+    job.report.setdefault("version", job.bundle.manifest.version)
     job.report["steps"] = [line.row() for line in lines]
     job.report["changed"] = [line.step.name for line in lines if line.result == "changed"]
     job.report["done"] = lines[-1].remedy is None

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ RESULTS = {
     "unchanged": Words("无需改动", "as it was"),
     "failed": Words("失败", "FAILED"),
 }
+STOPPED = Words(
+    "已中断；已完成的保持不变，再次运行同一命令即可继续",
+    "stopped; what was done stays, and the same command goes on",
+)
 CLEAR = "\r\x1b[K"
 WIDTH = 26
 
@@ -57,6 +62,15 @@ class Show:
         print(f"{start}{self._head}{result}{gap}{line.duration_s:6.1f} s  {said}", flush=True)
         if line.remedy:
             print(f"       → {line.remedy.say(self._language)}", flush=True)
+
+    @contextmanager
+    def told_of_a_stop(self) -> Iterator[None]:
+        """Who stops it half way is told that nothing is lost."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            print(f"\n{STOPPED.say(self._language)}", file=sys.stderr, flush=True)
+            raise
 
     def result(self, report: dict[str, Any], files: Sequence[Path]) -> None:
         """The end: what was changed, and where the report lies."""

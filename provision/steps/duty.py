@@ -19,6 +19,8 @@ def running(job: Work) -> Done:
     """Has the services run; a start that fails says why."""
     changed, names = False, " ".join(job.trade.services)
     for name in job.trade.services:
+        if job.machine.ask(f"systemctl is-failed -q {name}").good:
+            job.machine.run(f"systemctl reset-failed {name}")  # else it may not be started yet
         changed |= job.machine.do(systemd.service, service=name, running=True, enabled=True)
         if not job.machine.dry and not job.machine.ask(f"systemctl is-active -q {name}").good:
             log = job.machine.ask(f"journalctl -q -n 5 -o cat -u {name}").out

@@ -4,6 +4,7 @@ import tomllib
 
 from provision.host.job import CONFIG, IDENTITY, Done, Job
 from provision.steps.papers import CSR, another_has_it, held, kid_asked
+from provision.steps.settings import check_settings
 from provision.steps.shared import facts
 from wire.words import Fault
 
@@ -18,6 +19,8 @@ def look(job: Job) -> Done:
             f"this machine is the unit {name}, nothing of it was changed; is the address right? If it is to become "
             f"{job.wish.unit}: provision host … --rename",
         )
+    if job.wish.parts:
+        check_settings(job)
     if name != job.wish.unit or not held(job):
         another_has_it(job, _kid_begun(job))
     return ended

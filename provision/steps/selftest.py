@@ -41,7 +41,7 @@ def selftest(job: Job) -> Done:
     result = {"what": _what(job), "at": at, "findings": findings}
     job.report["selftest"] = result
     faults = [one for one in findings if one.get("verdict") == "fault"]
-    if faults or not findings or not findings[-1].get("fit"):
+    if faults or not findings[-1]["fit"]:
         raise _unfit(faults)
     job.machine.lay([Laid(PASSED, json.dumps(result, ensure_ascii=False).encode())])
     return done(True, "可以上岗", "fit for duty")
@@ -53,10 +53,12 @@ def _test(job: Job) -> list[dict[str, Any]]:
     lines = answer.out.splitlines()
     ups = [float(line.removeprefix(UP)) for line in lines if line.startswith(UP)]
     job.started_s = time.monotonic() - (ups[-1] - ups[0] if ups else 0.0)
-    findings = [line for line in lines if line.startswith("{")]
-    if not findings:
-        raise Fault(f"自检未能进行：{answer.err}", f"the self-test did not run: {answer.err}")
-    return [json.loads(line) for line in findings]
+    findings = [json.loads(line) for line in lines if line.startswith("{")]
+    if not findings or "fit" not in findings[-1]:
+        raise Fault(
+            f"自检未能做完：{answer.err}", f"the self-test did not run to its end: {answer.err}"
+        )
+    return findings
 
 
 def _unfit(faults: list[dict[str, Any]]) -> Fault:

@@ -1,6 +1,9 @@
 """`device.toml`: the unit's name and role, the way to the brokers, and the parts as the builder's book wires them."""
 
 import json
+import subprocess
+import sys
+import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +21,11 @@ RELEASE_KEY = "/etc/xunkong/release.pub"
 ASK = "/run/xunkong-device"
 OURS = ("unit", "broker", "journal", "identity")
 """Sections that are not the technician's to give."""
+PARTS = (
+    *("gps", "nfc", "panel", "power", "camera", "modem"),
+    *("clock", "health", "update", "report"),
+)
+CHECK = (sys.executable, "-m", "xunkong", "--lang", "en", "device", "check", "--config")
 
 
 def settings(job: Job) -> Done:
@@ -58,6 +66,20 @@ def device_toml(wish: Wish, facts: Facts) -> str:
     return to_toml({**table, **parts})
 
 
+def check_settings(job: Job) -> None:
+    """Raises `Fault` for what the unit's software would not start with. It is asked here, before anything is done."""
+    with tempfile.TemporaryDirectory(prefix="xunkong-settings-") as folder:
+        draft = Path(folder, "device.toml")
+        draft.write_text(device_toml(job.wish, job.known), "utf-8")
+        done = subprocess.run([*CHECK, draft], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["?"])[-1]
+        said = said.removeprefix("xunkong: ").replace(str(draft), "device.toml")
+        raise Fault(
+            f"部件参数（--parts）有误：{said}", f"--parts makes no good device.toml: {said}"
+        )
+
+
 def read_parts(path: Path) -> dict[str, Any]:
     """The sections of a technician's file (TOML, as in device.toml); an empty one is a part that the unit lacks.
 
@@ -72,6 +94,11 @@ def read_parts(path: Path) -> dict[str, Any]:
             raise Fault(
                 f"{path}：[{name}] 由部署程序写入，请删除",
                 f"{path}: [{name}] is written by provisioning itself; remove it",
+            )
+        if name not in PARTS:
+            raise Fault(
+                f"{path}：没有 [{name}] 这一节；应为 {'、'.join(PARTS)}",
+                f"{path}: there is no section [{name}]; give {', '.join(PARTS)}",
             )
     return found
 

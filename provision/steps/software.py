@@ -48,6 +48,7 @@ def software(job: Work) -> Done:
     changed = machine.lay(guards(job))
     if not software_is_due(facts, manifest.version, manifest.software):
         tidy(job)
+        job.report["version"] = facts.version
         return done(changed, f"版本 {facts.version}", f"version {facts.version}")
     slot = _choose(job)
     wheels = [f"{unpacked(job)}/{name}" for name in job.bundle.names("wheels")]

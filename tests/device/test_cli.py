@@ -79,6 +79,25 @@ def call(config, capsys):
     return run
 
 
+class TestCheck:
+    def check(self, capsys, path, *more):
+        code = xunkong.main(["--lang", "en", "device", "check", "--config", str(path), *more])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    def test_says_which_sections_there_are(self, capsys, config):
+        code, out, _ = self.check(capsys, config, "--json")
+        told = json.loads(out)
+        assert (code, told["unit"], told["role"]) == (0, "car-1", "vehicle")
+        assert {"unit", "broker", "journal"} <= {*told["sections"]}
+        assert self.check(capsys, config)[1].startswith("car-1 vehicle: unit broker")
+
+    def test_says_what_is_wrong(self, capsys, config):
+        config.write_text(config.read_text("utf-8") + "[gps]\nport = 5\n", "utf-8")
+        code, _, err = self.check(capsys, config)
+        assert code == 2 and "[gps] port" in err
+
+
 class TestStat:
     def test_for_a_machine(self, call, journal):
         code, (line,), _ = call("stat", "--json")

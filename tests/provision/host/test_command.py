@@ -84,6 +84,14 @@ class TestTheReport:
     def test_of_an_earlier_run_is_kept_by_one_that_failed_and_did_nothing(self, carried):
         assert carried(step(None)) == (1, [])
 
+    def test_who_stops_it_is_told_that_nothing_is_lost(self, carried, capsys):
+        def stopped(job):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            carried(Step("s", Words("步", "step"), stopped, Words("修", "mend")))
+        assert "the same command goes on" in capsys.readouterr().err
+
     def test_is_not_written_on_a_dry_run(self, carried):
         assert carried(step(True), dry=True) == (0, [])
 

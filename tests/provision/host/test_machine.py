@@ -1,11 +1,17 @@
 """A machine is asked and changed; here it is this very one. Over SSH it is in tests/virtual_pi."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 from pyinfra.operations import files
 
 from provision.host import machine as room
 from provision.host.laid import Laid
 from provision.host.machine import Answer, Login, Machine, alone, quoted
+from sim.city import wait_for
 from tests.provision.conftest import faulty
 
 
@@ -34,6 +40,19 @@ def test_a_change_waits_for_one_that_a_broken_connection_left_running(machine, t
         f"nohup {left} >/dev/null 2>&1 </dev/null & until ! flock -n {room.LOCK} true; do :; done"
     )
     assert machine.run(f"test -e {mark} && echo after") == "after"
+
+
+def test_who_stops_it_sees_no_traceback_of_the_librarys(tmp_path):
+    mark = tmp_path / "mark"
+    code = (
+        f"from provision.host.machine import Machine; Machine(None).ask('touch {mark}; sleep 60')"
+    )
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, process_group=0) as run:
+        assert wait_for(mark.exists)
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=30)
+    assert "KeyboardInterrupt" in said and "failed with" not in said
 
 
 def test_an_operation_of_pyinfras_is_done_once(machine, tmp_path):

@@ -23,7 +23,7 @@ REPORT = {
         "os": "bookworm",
     },
     "selftest": {
-        "at": "then",
+        "at": "2026-11-28T02:59:00+00:00",
         "findings": [
             {"part": "nfc", "verdict": "ok", "what": "answers", "what_zh": "应答"},
             {"fit": True},
@@ -56,6 +56,12 @@ def test_a_machine_that_is_not_in_the_book_has_no_wires():
     assert "☐" not in sheet(REPORT | {"machine": {"model": "PC"}})
 
 
+def test_wires_of_what_it_lacks_are_not_on_it(text):
+    bare = sheet(REPORT | {"lacks": ["nfc", "panel"]})
+    assert "GPIO4" in text and "GPIO18" in text
+    assert "GPIO4<" not in bare and "GPIO18" not in bare and "GPIO2<" in bare
+
+
 def test_both_files_are_written(tmp_path):
     report = REPORT | {"unit": "cp-1"}
     paths = write_report(report, tmp_path / "reports")
@@ -64,7 +70,7 @@ def test_both_files_are_written(tmp_path):
 
 
 def test_the_date_is_the_sites(text):
-    assert "2026-11-28 11:00" in text
+    assert "2026-11-28 11:00" in text and "2026-11-28 10:59" in text
 
 
 def test_a_gateways_has_its_steps_and_its_address(tmp_path):

@@ -41,6 +41,12 @@ def test_a_bare_machine_may_be_made(make):
     assert job.machine.ran == []
 
 
+def test_parts_with_which_the_unit_would_not_start_are_refused(make):
+    job = make("cp-1", parts={"gps": {"port": 5}})
+    assert "--parts makes no good device.toml" in faulty(look, job)
+    assert job.machine.files == {}
+
+
 class TestAMachineThatIsAUnit:
     def test_another_is_not_renamed_by_a_slip(self, make):
         said = faulty(look, make("cp-7"))

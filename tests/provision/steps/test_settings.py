@@ -4,10 +4,19 @@ import tomllib
 
 import pytest
 
-from device.config import UpdateSection, load
+from device.config import DeviceConfig, UpdateSection, load
 from provision.host.job import PASSED
 from provision.host.site import Broker
-from provision.steps.settings import CHRONY_SOCKET, device_toml, read_parts, settings, to_toml
+from provision.steps.settings import (
+    CHRONY_SOCKET,
+    OURS,
+    PARTS,
+    check_settings,
+    device_toml,
+    read_parts,
+    settings,
+    to_toml,
+)
 from provision.steps.software import KEEP
 from tests.provision.conftest import facts, faulty, wish
 
@@ -96,9 +105,22 @@ def test_a_file_of_parts(tmp_path):
     path = tmp_path / "parts.toml"
     path.write_text('[nfc]\n[gps]\nport = "/dev/x"\n')
     assert read_parts(path) == {"nfc": {}, "gps": {"port": "/dev/x"}}
-    for text, said in (("[unit]\n", "[unit]"), ("x = 1\n", "[x]"), ("[", "cannot read")):
+    for text, said in (
+        *(("[unit]\n", "[unit]"), ("x = 1\n", "[x]"), ("[", "cannot read")),
+        ("[gpss]\n", "there is no section [gpss]; give gps, nfc"),
+    ):
         path.write_text(text)
         assert said in faulty(read_parts, path)
+
+
+def test_what_parts_may_name_is_what_a_unit_has():
+    assert {*PARTS, *OURS} == {*DeviceConfig.__struct_fields__}
+
+
+def test_what_the_unit_would_not_start_with_is_told(make_job):
+    check_settings(make_job(parts={"gps": {"port": "/dev/x"}}))
+    said = faulty(check_settings, make_job(parts={"gps": {"port": 5}}))
+    assert "device.toml" in said and "[gps] port" in said and "/tmp" not in said
 
 
 def test_it_is_laid_with_the_key_of_releases(make_job):

@@ -193,6 +193,13 @@ def test_what_sshd_does_not_take_is_not_left_behind(tmp_path, good):
 # duty
 
 
+def test_one_that_systemd_gave_up_may_be_started_again(make_job):
+    job = make_job()
+    job.machine.says |= {"is-failed": "", "is-active": ""}
+    running(job)
+    assert job.machine.ran == ["systemctl reset-failed xunkong-device.service"]
+
+
 def test_a_service_that_does_not_stay_says_its_log(make_job):
     job = make_job()
     job.machine.says |= {"is-active": Answer(False, "", ""), "journalctl": "bad configuration"}
