@@ -36,10 +36,11 @@ local stratum 10
 CHRONY_APPLY = "systemctl enable -q chrony.service && systemctl restart chrony.service"
 OURS = " ".join(name for name in GATEWAY.services if name.startswith("xunkong-"))
 START = (
-    f"systemctl stop {OURS} && {BROKER} && touch {UNTRIED} "
-    f"&& timeout {START_S} systemctl restart {' '.join(GATEWAY.services)}"
+    f"{{ systemctl stop {OURS} && {BROKER} && touch {UNTRIED} "
+    f"&& timeout {START_S} systemctl restart {' '.join(GATEWAY.services)}; }} "
+    f"|| {{ systemctl start --no-block {OURS}; exit 1; }}"
 )
-"""The store is brought to its newest form while nobody writes into it."""
+"""The store is brought to its newest form while nobody writes into it. Where that fails none is left stopped."""
 
 CHECK = f"{XUNKONG} --lang en gateway broker check --config {CONFIG} --json"
 

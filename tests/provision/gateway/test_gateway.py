@@ -14,11 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.config import GatewayConfig
 from gateway.fleet.certificates import certify, new_issuer
-from provision.bundle.bundle import Bundle, write_bundle
+from provision.bundle.bundle import Bundle
 from provision.gateway import steps as steps_room
 from provision.gateway.command import wish_of
-from provision.gateway.firewall import APPLY, IN_FORCE, OURS, PORTS, RULES, firewall
-from provision.gateway.job import CONFIG, GATEWAY, GatewayJob, GatewayWish
+from provision.gateway.job import CONFIG, GATEWAY, GatewayJob
 from provision.gateway.site import (
     FINISH,
     MAY_BE_MADE,
@@ -33,33 +32,13 @@ from provision.gateway.standing import BROKER_CRT
 from provision.gateway.steps import STEPS, broker_check
 from provision.host.job import UNIT
 from provision.host.machine import Answer
-from provision.kinds import Kind
 from provision.steps.services import service_files
 from provision.steps.shared import facts as facts_step
-from tests.provision.conftest import FakeMachine, facts, facts_said, faulty
+from tests.provision.conftest import facts_said, faulty
+from tests.provision.gateway.conftest import STANDING, Shell, wish
 
 NOW_MS = 1_790_000_000_000
 SYSTEMD = Path(__file__).parents[3] / "systemd"
-
-
-def wish(**other):
-    return GatewayWish(**{"zone": "Asia/Shanghai", "hosts": ("gateway.local",)} | other)
-
-
-@pytest.fixture
-def bundle(tmp_path, parts):
-    write_bundle(tmp_path / "g.zip", Kind("bookworm", "aarch64"), "0.1.0", (), parts, "gateway")
-    return Bundle(tmp_path / "g.zip", "gateway")
-
-
-@pytest.fixture
-def make(bundle):
-    def made(dry=False, **other):
-        job = GatewayJob(FakeMachine(dry), wish(**other), bundle)
-        job.facts = facts()
-        return job
-
-    return made
 
 
 def test_a_bundle_is_for_one_of_both(bundle):
@@ -91,43 +70,6 @@ def test_every_unit_file_is_somebodys():
 def test_the_services_files_are_the_gateways(make):
     paths = {one.path.rpartition("/")[2] for one in service_files(make())}
     assert paths == {"xunkong-ingest.service", "xunkong.conf"}
-
-
-INIT = """#!/bin/sh
-[ "$2" = init ] || exit 0
-mkdir -p "$3/keys" && cd "$3" && echo new >keys/ca.key
-touch store.db device.example.toml unit.example.toml
-"""
-
-
-class Shell(FakeMachine):
-    """Runs the scripts below a folder, with a gateway of four lines."""
-
-    def __init__(self, kept, bin_folder):
-        super().__init__()
-        self._kept, self._bin = kept, bin_folder
-        for name, text in (("xunkong", INIT), ("systemd-tmpfiles", "#!/bin/sh\n")):
-            (bin_folder / name).write_text(text)
-            (bin_folder / name).chmod(0o755)
-
-    def ask(self, command, stdin=None, root=True):
-        del stdin, root
-        for theirs, ours in (
-            ("/var/lib/xunkong/gateway", self._kept),
-            ("/opt/xunkong/current/bin", self._bin),
-            ("/etc/xunkong", self._kept / "etc"),
-        ):
-            command = command.replace(theirs, str(ours))
-        env = {"PATH": f"{self._bin}:/usr/bin:/bin"}
-        done = subprocess.run(
-            ["sh", "-c", command], env=env, capture_output=True, text=True, check=False
-        )
-        return Answer(done.returncode == 0, done.stdout, done.stderr)
-
-    def run(self, command, stdin=None):
-        answer = self.ask(command, stdin)
-        assert answer.good, answer.err
-        return answer.out
 
 
 class TestSite:
@@ -184,17 +126,6 @@ class TestSite:
     def test_the_scripts_are_the_shells(self):
         for script in (making(wish(hosts=("a", "b"))), FINISH):
             assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
-
-
-STANDING = """
-[mosquitto]
-units_port = 9000
-[site]
-zone = "Asia/Urumqi"
-[[sink]]
-kind = "cloudevents"
-url = "https://p.example/e"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -271,46 +202,6 @@ class TestASiteThatStands:
         assert f"{CONFIG}: " in faulty(steps_room.look, job)
 
 
-class TestFirewall:
-    def test_ssh_stays_open_where_it_listens(self, make):
-        job = make()
-        job.machine.says |= {PORTS: "22\n", OURS: "2222\n"}
-        assert firewall(job).changed
-        assert b"tcp dport { 22, 2222, 8883, 8884 } accept" in job.machine.files[RULES]
-        job.machine.says[IN_FORCE] = ""
-        assert not firewall(job).changed
-
-    def test_one_that_is_not_in_force_is_put_up_again(self, make):
-        job = make()
-        job.machine.says[PORTS] = "22\n"
-        assert firewall(job).changed and firewall(job).changed
-        assert job.machine.ran == [APPLY, APPLY]
-
-    def test_a_site_that_stands_keeps_its_own_ports(self, make):
-        job = make()
-        job.machine.says |= {PORTS: "22\n", f"cat {CONFIG}": "[mosquitto]\nunits_port = 9000\n"}
-        assert "9000 9001" in firewall(job).words.en
-        job.machine.says[f"cat {CONFIG}"] = "[mosquitto\n"
-        assert "gateway.toml" in faulty(firewall, job)
-
-    def test_the_ports_that_sshd_tells(self, tmp_path):
-        told = "port 22\nlistenaddress [::]:2200\nlistenaddress 0.0.0.0:22\nx11displayoffset 10\n"
-        (tmp_path / "sshd").write_text(f"#!/bin/sh\nprintf '{told}'\n")
-        (tmp_path / "sshd").chmod(0o755)
-        env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SSH_CONNECTION": "10.0.0.1 5 10.0.0.2 2022"}
-        said = [
-            subprocess.run(["sh", "-c", one], env=env, capture_output=True, text=True, check=True)
-            for one in (PORTS, OURS)
-        ]
-        assert [one.stdout.split() for one in said] == [["22", "2200", "22"], ["2022"]]
-
-    def test_none_where_nobody_knows_how_we_came_in(self, make):
-        job = make()
-        job.machine.says[PORTS] = Answer(False, "", "sshd: no hostkeys")
-        assert "no hostkeys" in faulty(firewall, job)
-        assert (job.machine.files, job.machine.ran) == ({}, [])
-
-
 class TestBrokerCheck:
     def job(self, make, *held, dry=False):
         job = make(dry)
@@ -339,24 +230,6 @@ class TestBrokerCheck:
         job = self.job(make, False, dry=True)
         assert broker_check(job).changed and job.machine.ran == []
         assert broker_check(make(dry=True)).changed, "nothing stands yet"
-
-
-def test_what_runs_is_started_anew_for_other_software_alone(make):
-    job = make()
-    job.machine.says["is-active"] = ""
-    assert steps_room.at_work(job).changed
-    (ran,) = job.machine.ran
-    assert ran.startswith(f"{steps_room.START} && echo ")
-    job.machine.says["grep -qx"] = ""
-    assert not steps_room.at_work(job).changed
-
-
-def test_a_service_that_does_not_run_says_why(make):
-    job = make()
-    job.machine.says["is-active -q xunkong-ingest"] = Answer(False, "", "")
-    job.machine.says["is-active"] = ""
-    job.machine.says["journalctl"] = "no such table"
-    assert "xunkong-ingest.service does not run:\nno such table" in faulty(steps_room.at_work, job)
 
 
 def test_units_take_their_time_from_it(make):
