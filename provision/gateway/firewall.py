@@ -1,6 +1,7 @@
 """What may come in: SSH where it listens and where we came in, the units' two ports, time.
 
-A table of our own, beside any other.
+A table of our own, beside any other. What the site adds to it lies in `firewall.d`: a slip there is told by the next
+run and by a reload, which keeps the rules before; at a start the rules hold without it.
 """
 
 import re
@@ -15,6 +16,7 @@ RULES = "/etc/xunkong/firewall.nft"
 SERVICE = "nftables-xunkong.service"
 """Not among our services, whose common bounds would take from it what it needs."""
 PORTS = r"sshd -T | sed -En 's/^(port |listenaddress .*:)([0-9]+)$/\2/p'"
+WITHOUT = "firewall.d is left out; mend it, then: systemctl reload nftables-xunkong"
 OURS = 'echo "${SSH_CONNECTION##* }"'
 UNIT = f"""\
 # Written by xunkong provision.
@@ -31,7 +33,7 @@ Conflicts=shutdown.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/sbin/nft -f {RULES}
+ExecStart=/bin/sh -c 'nft -f {RULES} || {{ echo "{WITHOUT}" >&2; grep -v "include " {RULES} | nft -f -; }}'
 ExecReload=/usr/sbin/nft -f {RULES}
 ExecStop=-/usr/sbin/nft delete table inet xunkong
 CapabilityBoundingSet=CAP_NET_ADMIN
@@ -40,7 +42,7 @@ ProtectSystem=strict
 ProtectHome=yes
 
 [Install]
-WantedBy=sysinit.target
+WantedBy=sysinit.target nftables.service
 """
 APPLY = (
     f"nft -c -f {RULES} && systemctl daemon-reload && systemctl enable -q {SERVICE} "
@@ -50,7 +52,7 @@ APPLY = (
 
 IN_FORCE = (
     f"systemctl is-enabled -q {SERVICE} && systemctl is-active -q {SERVICE} "
-    "&& nft list table inet xunkong >/dev/null"
+    f"&& nft list table inet xunkong >/dev/null && nft -c -f {RULES}"
 )
 
 

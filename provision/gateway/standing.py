@@ -43,11 +43,10 @@ def standing(job: GatewayJob) -> Standing | None:
 
 def _read(table: dict[str, Any], hosts: tuple[str, ...]) -> Standing:
     broker = table.get("mosquitto", {})
-    port = int(broker.get("units_port", 8883))
     return Standing(
         zone=str(table.get("site", {}).get("zone", "Asia/Shanghai")),
-        port=port,
-        enrol_port=int(broker.get("enrol_port", port + 1)),
+        port=int(broker.get("units_port", 8883)),
+        enrol_port=int(broker.get("enrol_port", 8884)),
         platforms=tuple(str(sink["url"]) for sink in table.get("sink", []) if "url" in sink),
         hosts=hosts,
     )

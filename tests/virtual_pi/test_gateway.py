@@ -159,6 +159,8 @@ def test_a_firewall_that_was_flushed_is_put_up_again_with_what_the_site_adds(tow
     assert not town.lets_in(9)
     assert "tcp dport 8885 accept" in town.gateway.run("nft list table inet xunkong")
     town.gateway.run("rm -r /etc/xunkong/firewall.d && systemctl reload nftables-xunkong")
+    town.gateway.run("systemctl stop nftables && systemctl start nftables")
+    assert not town.lets_in(9)
 
 
 def test_another_bundle_or_a_unit_is_refused(town: Town) -> None:
@@ -184,7 +186,12 @@ def test_a_unit_is_made_through_it_and_its_tap_is_at_the_platform(town: Town, ya
     town.parts.reader.remove()
 
 
-def test_after_a_power_cut_all_is_at_work_again(town: Town) -> None:
+def test_after_a_power_cut_all_is_at_work_again_whatever_the_site_added_to_the_firewall(
+    town: Town,
+) -> None:
+    town.gateway.run(
+        "mkdir /etc/xunkong/firewall.d && echo 'tcp dport 9 acept' >/etc/xunkong/firewall.d/slip.nft && sync"
+    )
     town.gateway.power_cut()
     town.gateway.power_on()
     began_s = time.monotonic()
