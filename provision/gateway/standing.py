@@ -5,22 +5,26 @@ Its files are its owner's: no run changes them, so a run that asks for something
 
 import tomllib
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from cryptography import x509
 from msgspec import Struct
 
 from provision.gateway.job import CONFIG, KEPT, GatewayJob, GatewayWish
+from provision.host.machine import quoted
 from wire.words import Fault
 
 BROKER_CRT = f"{KEPT}/keys/broker.crt"
+SQLITE = "sqlite:///"
 RENEW = f"sudo xunkong gateway ca renew broker --keep-key --host NAME --config {CONFIG}"
 
 
 class Standing(Struct, frozen=True):
     """What the site is by its own files. `port`: of the units, `enrol_port`: where they get certificates.
 
-    `hosts`: the names and addresses in its broker's certificate; `platforms`: where check-ins go (URLs).
+    `hosts`: the names and addresses in its broker's certificate; `platforms`: where check-ins go (URLs); `store`: its
+    file; None: no SQLite.
     """
 
     zone: str
@@ -28,6 +32,7 @@ class Standing(Struct, frozen=True):
     enrol_port: int
     platforms: tuple[str, ...]
     hosts: tuple[str, ...]
+    store: str | None
 
 
 def standing(job: GatewayJob) -> Standing | None:
@@ -49,7 +54,13 @@ def _read(table: dict[str, Any], hosts: tuple[str, ...]) -> Standing:
         enrol_port=int(broker.get("enrol_port", 8884)),
         platforms=tuple(str(sink["url"]) for sink in table.get("sink", []) if "url" in sink),
         hosts=hosts,
+        store=_file(str(table.get("store", {}).get("url", ""))),
     )
+
+
+def _file(url: str) -> str | None:
+    path = url.removeprefix(SQLITE).partition("?")[0]
+    return str(PurePosixPath(CONFIG).parent / path) if url.startswith(SQLITE) and path else None
 
 
 def _names(pem: str) -> tuple[str, ...]:
@@ -59,6 +70,17 @@ def _names(pem: str) -> tuple[str, ...]:
     held = x509.load_pem_x509_certificate(pem.encode())
     names = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return tuple(str(name.value) for name in names)
+
+
+def check_store(job: GatewayJob, there: Standing) -> None:
+    """Raises `Fault` where its records are gone: the services would go on with none, and say nothing of it."""
+    if there.store and not job.machine.ask(f"test -e {quoted(there.store)}").good:
+        raise Fault(
+            f"{CONFIG} 所指的 {there.store} 不存在，而站点的密钥还在：请从备份放回（xunkong gateway restore），"
+            "或改正 [store] url",
+            f"{there.store}, which {CONFIG} names, is not there, though the site's keys are: put it back from a "
+            "backup (xunkong gateway restore), or mend [store] url",
+        )
 
 
 def check_asked(wish: GatewayWish, there: Standing) -> None:

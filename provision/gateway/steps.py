@@ -6,7 +6,7 @@ import json
 from provision.gateway.firewall import firewall
 from provision.gateway.job import CONFIG, GATEWAY, XUNKONG, GatewayJob
 from provision.gateway.site import BROKER, STANDS, STARTED, UNTRIED, site
-from provision.gateway.standing import check_asked, standing
+from provision.gateway.standing import check_asked, check_store, standing
 from provision.host.job import Done, Step, done
 from provision.host.laid import Laid
 from provision.steps.duty import running
@@ -46,10 +46,11 @@ CHECK = f"{XUNKONG} --lang en gateway broker check --config {CONFIG} --json"
 
 
 def look(job: GatewayJob) -> Done:
-    """The machine; and whether a site that stands there is what is asked for. Raises `Fault`."""
+    """The machine; and whether a site that stands there is whole, and what is asked for. Raises `Fault`."""
     ended = facts(job)
     there = standing(job) if job.machine.ask(STANDS).good else None
     if there:
+        check_store(job, there)
         check_asked(job.wish, there)
         job.report["zone"] = there.zone
         job.report["brokers"] = [f"{host}:{there.port}" for host in there.hosts]

@@ -60,7 +60,8 @@ class Shell(FakeMachine):
             (bin_folder / name).chmod(0o755)
 
     def ask(self, command, stdin=None, root=True):
-        del stdin, root
+        if any(part in command for part in self.says):
+            return super().ask(command, stdin, root)
         for theirs, ours in (
             ("/var/lib/xunkong/gateway", self._kept),
             ("/opt/xunkong/current/bin", self._bin),

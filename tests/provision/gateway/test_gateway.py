@@ -1,7 +1,6 @@
 """A gateway's steps on a machine of ten lines; its files; and what cannot be."""
 
 import argparse
-import json
 import re
 import subprocess
 import tomllib
@@ -17,19 +16,18 @@ from gateway.fleet.certificates import certify, new_issuer
 from provision.bundle.bundle import Bundle
 from provision.gateway import steps as steps_room
 from provision.gateway.command import wish_of
-from provision.gateway.job import CONFIG, GATEWAY, GatewayJob
+from provision.gateway.job import CONFIG, GATEWAY, KEPT, GatewayJob
 from provision.gateway.site import (
     FINISH,
     MAY_BE_MADE,
     RELEASE_KEY,
     STANDS,
-    UNTRIED,
     gateway_toml,
     making,
     site,
 )
 from provision.gateway.standing import BROKER_CRT
-from provision.gateway.steps import STEPS, broker_check
+from provision.gateway.steps import STEPS
 from provision.host.job import UNIT
 from provision.host.machine import Answer
 from provision.steps.services import service_files
@@ -52,6 +50,22 @@ def test_a_machine_that_is_a_unit_already(make):
     job = make()
     job.machine.says = {"/etc/os-release": facts_said(), "test -e /etc/xunkong/device.toml && ": ""}
     assert "/etc/xunkong/device.toml" in faulty(facts_step, job)
+
+
+@pytest.mark.parametrize(
+    ("there", "fits"),
+    [("", True), ("device", False), ("gateway", True), ("device gateway", True)],
+)
+def test_what_it_is_already_counts_more_than_what_else_lies_there(bundle, tmp_path, there, fits):
+    (tmp_path / "etc").mkdir()
+    for name in there.split():
+        (tmp_path / f"etc/{name}.toml").touch()
+    job = GatewayJob(Shell(tmp_path, tmp_path), wish(), bundle)
+    job.machine.says["/etc/os-release"] = facts_said()
+    if fits:
+        assert not facts_step(job).changed
+    else:
+        assert "something else already" in faulty(facts_step, job)
 
 
 def test_every_unit_file_is_somebodys():
@@ -189,6 +203,24 @@ class TestASiteThatStands:
         assert job.report["brokers"] == ["gateway.local:8883"]
 
     @pytest.mark.parametrize(
+        ("url", "file"),
+        [
+            ("sqlite:////var/lib/xunkong/gateway/store/store.db", f"{KEPT}/store/store.db"),
+            ("sqlite:///store.db?timeout=9", "/etc/xunkong/store.db"),
+            ("postgresql+psycopg://gw@host/db", None),
+        ],
+    )
+    def test_a_lost_store_is_not_begun_anew(self, standing_job, url, file):
+        job = standing_job()
+        job.machine.says[f"cat {CONFIG}"] = f'{STANDING}[store]\nurl = "{url}"\n'
+        if file:
+            job.machine.says[f"test -e {file}"] = Answer(False, "", "")
+            assert f"{file}, which {CONFIG} names, is not there" in faulty(steps_room.look, job)
+            assert (job.machine.ran, job.machine.files) == ([], {})
+            job.machine.says[f"test -e {file}"] = ""
+        steps_room.look(job)
+
+    @pytest.mark.parametrize(
         "text",
         [
             "[mosquitto\n",
@@ -200,36 +232,6 @@ class TestASiteThatStands:
         job = standing_job()
         job.machine.says[f"cat {CONFIG}"] = text
         assert f"{CONFIG}: " in faulty(steps_room.look, job)
-
-
-class TestBrokerCheck:
-    def job(self, make, *held, dry=False):
-        job = make(dry)
-        job.machine.files[UNTRIED] = b""
-        rows = [{"attempt": f"try {n}", "held": one, "seen": ""} for n, one in enumerate(held)]
-        job.machine.says["broker check"] = "\n".join(map(json.dumps, rows))
-        return job
-
-    def test_all_turned_away(self, make):
-        job = self.job(make, True, True)
-        assert "2 attacks" in broker_check(job).words.en
-        assert job.machine.ran == [f"rm -f {UNTRIED}"]
-
-    def test_one_let_in(self, make):
-        assert "try 1" in faulty(broker_check, self.job(make, True, False))
-
-    def test_nothing_tried(self, make):
-        job = self.job(make)
-        job.machine.says["broker check"] = Answer(False, "", "no broker answers")
-        assert "no broker answers" in faulty(broker_check, job)
-
-    def test_once(self, make):
-        assert not broker_check(make()).changed
-
-    def test_on_a_dry_run_it_is_not_done(self, make):
-        job = self.job(make, False, dry=True)
-        assert broker_check(job).changed and job.machine.ran == []
-        assert broker_check(make(dry=True)).changed, "nothing stands yet"
 
 
 def test_units_take_their_time_from_it(make):

@@ -1,10 +1,13 @@
-"""When a gateway's services are started, in which order, and what becomes of them where that fails."""
+"""When a gateway's services are started, in which order, and what becomes of them where that fails; the broker is tried once."""
+
+import json
 
 import pytest
 
 from provision.gateway import steps as steps_room
 from provision.gateway.job import GATEWAY, GatewayJob
-from provision.gateway.steps import OURS, START_S
+from provision.gateway.site import UNTRIED
+from provision.gateway.steps import OURS, START_S, broker_check
 from provision.host.machine import Answer
 from tests.provision.conftest import facts, faulty
 from tests.provision.gateway.conftest import Shell, wish
@@ -51,7 +54,11 @@ def start(bundle, tmp_path):
         if fails == "-":
             assert steps_room.at_work(job).changed
         lines = told.read_text().splitlines()
-        return [one for one in lines if " is-active" not in one], kept, said
+        return (
+            [one for one in lines if " is-" not in one and " reset-failed" not in one],
+            kept,
+            said,
+        )
 
     return started
 
@@ -72,3 +79,33 @@ def test_a_start_that_fails_leaves_no_service_stopped(start, fails):
     told, kept, said = start(fails)
     assert told[-1] == f"systemctl start --no-block {OURS}"
     assert "no such key" in said and not (kept / "started").exists()
+
+
+class TestBrokerCheck:
+    def job(self, make, *held, dry=False):
+        job = make(dry)
+        job.machine.files[UNTRIED] = b""
+        rows = [{"attempt": f"try {n}", "held": one, "seen": ""} for n, one in enumerate(held)]
+        job.machine.says["broker check"] = "\n".join(map(json.dumps, rows))
+        return job
+
+    def test_all_turned_away(self, make):
+        job = self.job(make, True, True)
+        assert "2 attacks" in broker_check(job).words.en
+        assert job.machine.ran == [f"rm -f {UNTRIED}"]
+
+    def test_one_let_in(self, make):
+        assert "try 1" in faulty(broker_check, self.job(make, True, False))
+
+    def test_nothing_tried(self, make):
+        job = self.job(make)
+        job.machine.says["broker check"] = Answer(False, "", "no broker answers")
+        assert "no broker answers" in faulty(broker_check, job)
+
+    def test_once(self, make):
+        assert not broker_check(make()).changed
+
+    def test_on_a_dry_run_it_is_not_done(self, make):
+        job = self.job(make, False, dry=True)
+        assert broker_check(job).changed and job.machine.ran == []
+        assert broker_check(make(dry=True)).changed, "nothing stands yet"
