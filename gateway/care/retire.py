@@ -10,7 +10,9 @@ from gateway.config import GatewayConfig
 from gateway.fleet.broker_folder import now_ms
 from gateway.fleet.by_hand import key_folder
 from gateway.fleet.revoke_commands import put_out
+from gateway.fleet.roll import out_since_ms
 from gateway.roster import keyed
+from gateway.show import utc
 from gateway.store.open import Store
 from gateway.terminal import leaf, opened, print_line, print_rows
 from gateway.unit_config import newest
@@ -47,41 +49,57 @@ def retire(args: argparse.Namespace) -> int:
     with opened(args) as (config, store):
         known(store, [args.unit])
         key_folder(config).issuer()  # what cannot be put out is not wiped either
-        wiped = _wiped(args, store)
+        with store.reading() as connection:
+            since_ms = out_since_ms(connection, args.unit)
+        wiped = _wiped(args, store) if since_ms is None else None
         row = put_out(config, store, args.unit, args.why)
         held = _held(config, store, args.unit)
+    out_since = None if since_ms is None else utc(since_ms / 1000, config.zone())[:10]
+    told = _told(args, wiped, out_since)
     is_wiped = wiped is not None and wiped.done
     todo = list(_todo(held, args.unit, is_wiped))
     if args.json:
         order = outcome_row(wiped) if wiped else {}
-        said = {**order, **row, "wiped": is_wiped, **held, "todo": [words.en for words in todo]}
+        said = {
+            **order,
+            **row,
+            "wiped": is_wiped,
+            "out_since_ms": since_ms,
+            **held,
+            "todo": [words.en for words in todo],
+        }
         print_rows(args, [said])
     else:
-        print_line(printable(f"{args.unit}: {_said(args, wiped, row).say(args.language)}"))
+        print_line(printable(f"{args.unit}: {_said(told, row).say(args.language)}"))
         for words in todo:
             print_line(f"  - {words.say(args.language)}")
     return 0 if is_wiped or args.stolen else 1
 
 
 def _wiped(args: argparse.Namespace, store: Store) -> Errand | None:
-    """The order and what came of it; None where there was no use in one: nobody who is put out hears any."""
+    """The order and what came of it; None where there was no use in one."""
     online = any(one.unit == args.unit and one.row.online for one in standings(store, now_ms()))
     if args.stolen or not online:
         return None
     return ordered(args, store, [args.unit], "retire", None)[0]
 
 
-def _said(args: argparse.Namespace, wiped: Errand | None, row: dict[str, Any]) -> Words:
+def _told(args: argparse.Namespace, wiped: Errand | None, out_since: str | None) -> Words:
+    """What became of the wiping. `out_since`: the day since which it is out; who is out hears no order."""
+    if wiped is not None:
+        return outcome_words(wiped)
+    if out_since is not None:
+        return Words(f"{out_since} 起已停用，这次未清除", f"out since {out_since}, not wiped now")
+    if args.stolen:
+        return Words("未清除（--stolen）", "not wiped (--stolen)")
+    return Words("未清除（离线）", "not wiped (offline)")
+
+
+def _said(told: Words, row: dict[str, Any]) -> Words:
     out = Words(
         f"已吊销 {row['revoked']} 张证书，连接已断开；记录保留",
         f"{row['revoked']} certificates are revoked, its session is ended; its records are kept",
     )
-    if wiped is not None:
-        told = outcome_words(wiped)
-    elif args.stolen:
-        told = Words("未清除（--stolen）", "not wiped (--stolen)")
-    else:
-        told = Words("未清除（离线）", "not wiped (offline)")
     return Words(f"{told.zh}；{out.zh}", f"{told.en}; {out.en}")
 
 

@@ -220,6 +220,17 @@ def out_of_service(connection: Connection) -> dict[str, str]:
     return {row.unit: row.why for row in connection.execute(query)}
 
 
+def out_since_ms(connection: Connection, unit: str) -> int | None:
+    """Since when `unit` is out of service (UTC); None: it is not. To put it out again makes it no later."""
+    if unit not in out_of_service(connection):
+        return None
+    c = certificates.c
+    revoked = sa.select(sa.func.max(c.revoked_ms)).where(c.unit == unit)
+    struck = sa.select(strikes.c.at_ms).where(strikes.c.unit == unit)
+    found: int | None = connection.execute(revoked).scalar()
+    return found or connection.execute(struck).scalar()
+
+
 def unlisted(connection: Connection, crl: x509.CertificateRevocationList | None) -> set[str]:
     """The units with a certificate that is out and not on the list."""
     listed = {f"{one.serial_number:032x}" for one in crl or ()}

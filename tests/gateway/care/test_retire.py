@@ -11,7 +11,7 @@ from gateway.fleet import revoke_commands
 from gateway.fleet.broker_folder import now_ms
 from gateway.fleet.by_hand import key_folder
 from gateway.fleet.codes import give_code, passwords
-from gateway.fleet.roll import Asked, entries, issue
+from gateway.fleet.roll import Asked, entries, issue, strike_out
 from gateway.orders import listed
 from gateway.roster import RosterBadge, Wanted
 from gateway.store.schema import certificates
@@ -86,6 +86,19 @@ def test_who_is_offline_is_put_out_at_once(site, papers, typed, ended):
     code, out, _ = typed("retire", "v-01", "--why", "wrecked")
     assert (code, ended, listed(site[1])) == (1, ["v-01"], [])
     assert "not wiped (offline)" in out
+
+
+def test_who_is_out_and_still_on_line_is_put_out_again(site, papers, typed, rows, ended):
+    """Its session could not be ended: the broker was away."""
+    day_ms = 1_790_000_000_000  # 2026-09-21 in the site's zone
+    with papers.changing() as connection:
+        strike_out(connection, "cp-01", "stolen", day_ms)
+    for words in (("--why", "stolen"), ("--why", "stolen", "--stolen")):
+        code, out, err = typed("retire", "cp-01", *words)
+        assert (code, err) == (0 if "--stolen" in words else 1, "")
+        assert "cp-01: out since 2026-09-21, not wiped now; 0 certificates are revoked" in out
+    assert rows("retire", "cp-01", "--why", "x")[0]["out_since_ms"] == day_ms
+    assert (ended, listed(site[1])) == (["cp-01"] * 3, [])
 
 
 def test_who_does_not_answer_is_put_out_all_the_same(site, papers, typed, ended):

@@ -1,4 +1,4 @@
-"""When a gateway's services are started, in which order, and what becomes of them where that fails; the broker is tried once."""
+"""A gateway's services: in which order they start, and what becomes of them where that fails; the broker's check."""
 
 import json
 
