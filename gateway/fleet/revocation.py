@@ -28,6 +28,10 @@ ANSWER_S = 10.0
 TRIES = 5
 
 
+class Away(Fault):
+    """The broker could not be asked, and could not be for another unit."""
+
+
 def recall_list(folder: KeyFolder, store: Store) -> None:
     """Has the store know who is out by the list that lies there: it may have been put back from an old copy.
 
@@ -64,7 +68,7 @@ def _number(crl: x509.CertificateRevocationList | None) -> int:
 
 
 def end_session(broker: BrokerSection, tls: Callable[[], ssl.SSLContext], unit: str) -> None:
-    """Ends the session of `unit` at `broker` by taking over its client id. Raises `Fault`.
+    """Ends the session of `unit` at `broker` by taking over its client id. Raises `Fault`, `Away` among them.
 
     `broker`: the gateway's own listener, where client ids are free. The id is held for `HOLD_S`: were the
     unit let in again meanwhile, it would take it back, and is put out again.
@@ -73,8 +77,8 @@ def end_session(broker: BrokerSection, tls: Callable[[], ssl.SSLContext], unit: 
         taken = _TakeOver(broker, tls, unit)
         if taken.held():
             return
-    raise _not_ended(
-        broker, unit, "it comes back again and again: the broker does not use the list"
+    raise Fault(
+        *_not_ended(broker, unit, "it comes back again and again: the broker does not use the list")
     )
 
 
@@ -99,16 +103,19 @@ class _TakeOver:
         try:
             self._client.connect(self._broker.host, self._broker.port)
         except (OSError, ValueError) as exc:
-            raise _not_ended(self._broker, self._unit, str(exc)) from exc
+            raise self._away(str(exc)) from exc
         self._client.loop_start()
         try:
             if not self._answered.wait(ANSWER_S):
-                raise _not_ended(self._broker, self._unit, "no answer")
+                raise self._away("no answer")
             if self._refusal is not None:
-                raise _not_ended(self._broker, self._unit, self._refusal)
+                raise self._away(self._refusal)
             return not self._lost.wait(HOLD_S)
         finally:
             put_away(self._client)
+
+    def _away(self, why: str) -> Away:
+        return Away(*_not_ended(self._broker, self._unit, why))
 
     def _connected(self, client: Client, _: Any, flags: Any, code: ReasonCode, props: Any) -> None:
         del client, flags, props
@@ -123,8 +130,8 @@ class _TakeOver:
         self._lost.set()
 
 
-def _not_ended(broker: BrokerSection, unit: str, why: str) -> Fault:
-    return Fault(
+def _not_ended(broker: BrokerSection, unit: str, why: str) -> tuple[str, str]:
+    return (
         f"{unit} 已吊销，网关不再接收其数据；但未能在 {broker} 结束它的连接：{why}；"
         "请检查 broker 后重新运行此命令",
         f"{unit} is revoked and the gateway takes nothing from it, but its session at {broker} could not "

@@ -231,6 +231,16 @@ def out_since_ms(connection: Connection, unit: str) -> int | None:
     return found or connection.execute(struck).scalar()
 
 
+def out_lately(connection: Connection, since_ms: int) -> set[str]:
+    """The units without any valid certificate that were put out since then, or whose own was known since then alone."""
+    c, s = certificates.c, strikes.c
+    valid = sa.select(c.unit).where(c.der.is_not(None), c.revoked_ms.is_(None))
+    late = sa.or_(c.revoked_ms >= since_ms, c.first_ms >= since_ms)
+    revoked = sa.select(c.unit).where(c.revoked_ms.is_not(None), late, c.unit.not_in(valid))
+    struck = sa.select(s.unit).where(s.at_ms >= since_ms, s.unit.not_in(valid))
+    return {*connection.execute(revoked).scalars(), *connection.execute(struck).scalars()}
+
+
 def unlisted(connection: Connection, crl: x509.CertificateRevocationList | None) -> set[str]:
     """The units with a certificate that is out and not on the list."""
     listed = {f"{one.serial_number:032x}" for one in crl or ()}

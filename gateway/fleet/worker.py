@@ -10,12 +10,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from gateway.config import BrokerSection, GatewayConfig
+from gateway.config import GatewayConfig
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
+from gateway.fleet.endings import Endings
 from gateway.fleet.folder import KeyFolder
 from gateway.fleet.registrar import Registrar
-from gateway.fleet.revocation import end_session, publish_list
-from gateway.fleet.roll import check_clock, count_out, unlisted
+from gateway.fleet.revocation import publish_list
+from gateway.fleet.roll import check_clock, count_out, out_lately, unlisted
 from gateway.fleet.site_keys import ageing, renew
 from gateway.store.open import Store, fault
 from wire.service import Service
@@ -23,7 +24,8 @@ from wire.words import Fault, Words
 
 LOOK_S, AGAIN_S = 0.3, 3.0
 CHORES_MS = 60_000
-END_AGAIN_MS = 15_000
+LATELY_MS = 7 * 86_400_000
+"""A session lasts as long as broker and line do; one that lasts longer is ended by `fleet retire` once more."""
 
 log = logging.getLogger("xunkong.authority")
 
@@ -46,11 +48,11 @@ class AuthorityWorker:
         self._service = service or Service({})
         self._chores_ms = 0
         self._out = -1
-        self._to_end: set[str] = set()
-        self._end_ms = 0
+        self._endings = Endings(config.broker, self._folder.login, clock)
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. A database that fails is tried again."""
+        self._end_lately_out()
         publish_list(self._folder, self._store)
         self._reload()
         self._service.ready(Words("可签发证书", "signs what units ask for"))
@@ -74,8 +76,7 @@ class AuthorityWorker:
         self._registrar.serve(at_ms)
         if self._broker.keep_passwords(self._store, at_ms):
             self._reload()
-        if at_ms >= self._end_ms:
-            self._end_sessions(at_ms)
+        self._endings.look()
         if at_ms - self._chores_ms >= CHORES_MS:
             self._chores_ms = at_ms
             self._renew_own(at_ms)
@@ -90,26 +91,14 @@ class AuthorityWorker:
             publish_list(self._folder, self._store)
             self._reload()
         self._out = out
-        self._to_end |= late - {""}
+        self._endings.add(late - {""})
 
-    def _end_sessions(self, at_ms: int) -> None:
-        """A broker that cannot be asked holds nothing else up: who is to be let in does not wait for it."""
-        for unit in sorted(self._to_end):
-            self._service.alive()
-            lasting = [broker for broker in self._config.broker if not self._ended(broker, unit)]
-            if not lasting:
-                self._to_end.remove(unit)
-                log.warning("%s was revoked: on the list now, and its session is ended", unit)
-            else:
-                self._end_ms = at_ms + END_AGAIN_MS
-
-    def _ended(self, broker: BrokerSection, unit: str) -> bool:
-        try:
-            end_session(broker, self._folder.login, unit)
-        except Fault as exc:
-            log.error("%s; tried again", exc)
-            return False
-        return True
+    def _end_lately_out(self) -> None:
+        """Whom a process before this one put on the list may have its session still; so may who is listed just now."""
+        with self._store.reading() as connection:
+            out = out_lately(connection, self._clock() - LATELY_MS)
+            out |= unlisted(connection, self._folder.revocations())
+        self._endings.add(out - {""})
 
     def _renew_own(self, at_ms: int) -> None:
         due = ageing(self._folder, at_ms)

@@ -7,10 +7,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.exc import OperationalError
 
-from gateway.fleet import worker as room
+from gateway.fleet import endings
 from gateway.fleet.broker_folder import now_ms
 from gateway.fleet.certificates import issued_ms
 from gateway.fleet.codes import give_code
+from gateway.fleet.revocation import publish_list
 from gateway.fleet.roll import entries, strike_out
 from gateway.fleet.site_keys import OWN, ageing, renew
 from gateway.fleet.visitor import TurnedAway
@@ -130,7 +131,7 @@ def test_a_broker_that_is_away_keeps_nobody_out(site, site_store, monkeypatch, c
         if len(tries) < 3:
             raise Fault("离线", "the broker is away")
 
-    monkeypatch.setattr(room, "end_session", end_session)
+    monkeypatch.setattr(endings, "end_session", end_session)
     site.unit(site_store, "cp-02")
     with site_store.changing() as connection:
         strike_out(connection, "cp-02", "stolen", now_ms())
@@ -141,11 +142,34 @@ def test_a_broker_that_is_away_keeps_nobody_out(site, site_store, monkeypatch, c
     assert [one.unit for one in entries(site_store)][-1] == "cp-01"
     assert tries == ["cp-02"]
     for _ in range(2):
-        clock[0] += room.END_AGAIN_MS
+        clock[0] += endings.AGAIN_MS
         worker.look()
     worker.look()
     assert tries == ["cp-02"] * 3
     assert caplog.text.count("the broker is away; tried again") == 2
+
+
+def test_who_was_listed_by_a_process_before_is_put_out_by_the_next(site, site_store, broker):
+    """It ended between the list and the end of the session."""
+    tls, *_ = site.unit(site_store, "cp-01")
+    with site.visit("cp-01", tls) as unit:
+        with site_store.changing() as connection:
+            strike_out(connection, "cp-01", "stolen", now_ms())
+        publish_list(site.keys, site_store)
+        AuthorityWorker(site.config, site_store).run(Once(1))
+        assert unit.gone.wait(10)
+
+
+def test_whom_nobody_had_listed_while_it_was_away_is_put_out_too(site, site_store, broker):
+    tls, *_ = site.unit(site_store, "cp-01")
+    long_ago = now_ms() - 100 * DAY_MS
+    with site.visit("cp-01", tls) as unit:
+        with site_store.changing() as connection:
+            of_it = certificates.c.unit == "cp-01"
+            row = {"revoked_ms": long_ago, "first_ms": long_ago}
+            connection.execute(certificates.update().where(of_it).values(**row))
+        AuthorityWorker(site.config, site_store).run(Once(1))
+        assert unit.gone.wait(10)
 
 
 def test_a_store_that_fails_is_tried_again(site, site_store, monkeypatch, caplog):
