@@ -8,8 +8,9 @@ from gateway.config import GatewayConfig, load
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
 from gateway.fleet.folder import KeyFolder
 from gateway.fleet.roll import check_clock
-from gateway.fleet.site_keys import check_hosts, make_site
+from gateway.fleet.site_keys import make_site
 from gateway.store.open import open_store
+from wire.hosts import check_hosts
 from wire.words import Fault
 
 UNITS_PORT, MAX_PORT = 8883, 65_535

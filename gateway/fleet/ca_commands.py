@@ -23,12 +23,13 @@ from gateway.fleet.roll import (
     issue,
     strike_out_one,
 )
-from gateway.fleet.site_keys import OWN, check_hosts, renew
+from gateway.fleet.site_keys import OWN, renew
 from gateway.show import utc
 from gateway.store.open import Store
 from gateway.store.schema import certificates
 from gateway.terminal import leaf, opened, print_line, print_rows
 from wire.commands import Commands
+from wire.hosts import check_hosts
 from wire.words import Fault, Words
 
 VALID_H = 24.0

@@ -1,6 +1,5 @@
 """The site's own keys: made with the site, made anew by hand, and their certificates renewed before they end."""
 
-import re
 import secrets
 from collections.abc import Iterable
 
@@ -15,7 +14,6 @@ from gateway.fleet.roll import Asked, issue
 from gateway.store.open import Store
 from wire.certificates import Purpose, is_ageing
 from wire.topics import GATEWAY
-from wire.words import Fault
 
 
 class Own(Struct, frozen=True):
@@ -31,22 +29,10 @@ class Own(Struct, frozen=True):
         return ec.generate_private_key(ec.SECP256R1())
 
 
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]{2,45}")
 BROKER = "Broker"
 """A common name that no unit can bear; where it serves says the certificate's list of names."""
 
 OWN = {"broker": Own("serve"), "gateway": Own("log-in"), "signing": Own("sign", signs=True)}
-
-
-def check_hosts(hosts: Iterable[str]) -> None:
-    """Raises `Fault` for what is neither a host's name nor an address."""
-    for host in hosts:
-        if _HOST.fullmatch(host) is None:
-            raise Fault(
-                f"--host {host!r} 既不是主机名也不是 IP 地址；例如 gw.example.cn 或 10.0.0.7",
-                f"--host {host!r} is neither a host's name nor an address; for example gw.example.cn "
-                "or 10.0.0.7",
-            )
 
 
 def make_site(

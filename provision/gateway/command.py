@@ -2,8 +2,6 @@
 
 import argparse
 import re
-from collections.abc import Sequence
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from provision.bundle.bundle import Bundle
@@ -13,9 +11,9 @@ from provision.gateway.steps import STEPS
 from provision.host.command import carry_out, check_zone, login_of, read_release_key
 from provision.host.facts import ask_facts
 from provision.host.machine import Machine
+from wire.hosts import check_hosts
 from wire.words import Fault
 
-NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 URL = re.compile(r"https?://[!-~]{1,1990}")
 PORTS = range(1024, 65_534)
 """mosquitto has no right to the lower ones, and two above it are needed."""
@@ -45,11 +43,13 @@ def wish_of(args: argparse.Namespace, address: str) -> GatewayWish:
             f"--port {port}：应在 {PORTS[0]} 到 {PORTS[-1]} 之间",
             f"--port {port}: give {PORTS[0]} to {PORTS[-1]}",
         )
+    hosts = args.units_reach or [address]
+    check_hosts(hosts)
     if args.platform is not None:
         _check_platform(args.platform)
     return GatewayWish(
         zone=zone,
-        hosts=_checked(args.units_reach or [address]),
+        hosts=tuple(hosts),
         port=port,
         platform=args.platform,
         asked=frozenset(name for name, value in asked.items() if value is not None),
@@ -70,21 +70,3 @@ def _check_platform(url: str) -> None:
             "--platform must not hold a user's name or password, which others can see: once the gateway stands, put "
             "it into headers of [[sink]] in its gateway.toml",
         )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _checked(hosts: Sequence[str]) -> tuple[str, ...]:
-    for host in hosts:
-        if not (_is_address(host) or (NAME.fullmatch(host) and host[0] != "-")):
-            raise Fault(
-                f"--host {host!r} 应为名称或 IP 地址",
-                f"--host {host!r} should be a name or an IP address",
-            )
-    return tuple(hosts)

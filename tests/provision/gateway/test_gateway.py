@@ -260,7 +260,8 @@ class TestWish:
         ("other", "said"),
         [
             ({"units_reach": ["a b"]}, "--host 'a b'"),
-            ({"units_reach": ["-x"]}, "--host '-x'"),
+            ({"units_reach": ["gw-"]}, "--host 'gw-' is neither a host's name nor an address"),
+            ({"units_reach": ['fe80::1%a"\n[x]']}, "--host 'fe80::1%a"),
             ({"port": 65_534}, "--port 65534: give 1024 to 65533"),
             ({"port": 443}, "--port 443: give 1024 to 65533"),
             ({"units_reach": ["gw:8883"]}, "--host 'gw:8883'"),
