@@ -54,7 +54,14 @@ class CarriedFile:
             self._zip = ZippedParts(path)
             text = self._zip.read(MANIFEST, MAX_MANIFEST_BYTES)
             self.manifest = msgspec.json.decode(text, type=Carried)
-        except (BadBundle, msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except BadBundle as exc:
+            if isinstance(exc.__cause__, FileNotFoundError):
+                raise Fault(
+                    f"没有 {path} 这个文件；请给出 xunkong device journal export 写出的文件",
+                    f"there is no file {path}; give what xunkong device journal export wrote",
+                ) from exc
+            raise self._bad(str(exc)) from exc
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise self._bad(str(exc)) from exc
         if not topics.is_unit(self.manifest.unit):
             raise self._bad(f"{self.manifest.unit!r} is no unit's name")

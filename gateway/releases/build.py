@@ -51,6 +51,11 @@ def build(
     `wheels`: a folder of them, or what `xunkong provision bundle` made. One of them is ours: version and journal
     format are read from it.
     """
+    if not wheels.exists():
+        raise Fault(
+            f"没有 {wheels} 这个文件或目录；请给出 xunkong provision bundle 的文件，或 wheel 目录",
+            f"there is no file or folder {wheels}; give what xunkong provision bundle made, or a folder of wheels",
+        )
     if not wheels.is_file():
         return _build(wheels, out, arch, system, least, made_ms)
     with tempfile.TemporaryDirectory(prefix="xunkong-release-") as folder:

@@ -20,6 +20,7 @@ from wire.keys import KeySigner
 from wire.words import Fault
 
 SECRET = "release.key"
+PUBLIC_HALF = b"-----BEGIN PUBLIC KEY-----"
 
 
 def make(folder: Path) -> KeySigner:
@@ -50,6 +51,11 @@ def read(path: Path) -> KeySigner:
             f"无法读取发行私钥 {path}：{exc.strerror}；它由 xunkong release keys 生成",
             f"cannot read the release key {path}: {exc.strerror}; xunkong release keys makes it",
         ) from exc
+    if text.startswith(PUBLIC_HALF):
+        raise Fault(
+            f"{path} 是发行密钥的公钥；签名要用私钥 {SECRET}，它由 xunkong release keys 与公钥一同生成",
+            f"{path} is the release key's public half; what signs is {SECRET}, which xunkong release keys made with it",
+        )
     if not stat.S_ISREG(mode) or mode & 0o077:
         raise Fault(
             f"发行私钥 {path} 可被他人读取；请运行 chmod 600 {path}，若曾泄露请换新密钥",

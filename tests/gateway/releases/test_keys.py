@@ -38,6 +38,14 @@ def test_neither_is_another_kind_of_file(tmp_path):
     with pytest.raises(Fault, match="cannot read the release key"):
         keys.read(link)
     secret = tmp_path / keys.SECRET
-    secret.write_bytes((tmp_path / PUBLIC).read_bytes())
+    secret.write_bytes(b"a key\n")
     with pytest.raises(Fault, match="cannot be used"):
         keys.read(secret)
+
+
+def test_the_public_half_is_not_taken_for_the_other(tmp_path):
+    """Others may read it: that is not what is wrong."""
+    keys.make(tmp_path)
+    said = r"release\.pub is the release key's public half; what signs is release\.key"
+    with pytest.raises(Fault, match=said):
+        keys.read(tmp_path / PUBLIC)
