@@ -238,16 +238,19 @@ def unit_key_set(args: argparse.Namespace) -> int:
 
 def config_show(args: argparse.Namespace) -> int:
     """Prints the newest version, and which one the unit says it uses."""
+    from gateway.care.waiting import expected
     from gateway.lookup import unit_rows
     from gateway.unit_config import newest
 
     with opened(args) as (_, store):
         message = newest(store, args.unit)
+        if message is None:
+            expected(store, args.unit)
         used = {row.unit: row.config for row in unit_rows(store, 0)}.get(args.unit)
     if message is None:
         raise Fault(
-            f"还没有给 {args.unit} 发布过配置；用 config push 发布",
-            f"nothing was pushed for {args.unit} yet; use `config push`",
+            f"还没有给 {args.unit} 发布过配置；发布：xunkong fleet config {args.unit} UNIT.toml",
+            f"no configuration was pushed for {args.unit} yet: xunkong fleet config {args.unit} UNIT.toml pushes one",
         )
     row = {"unit": args.unit, "version": message.version, "in_use": used, "config": message.config}
     if args.json:

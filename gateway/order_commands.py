@@ -5,6 +5,7 @@ import time
 
 import msgspec
 
+from gateway.care.waiting import expected, in_service
 from gateway.orders import VALID_S, give, listed
 from gateway.show import utc
 from gateway.terminal import leaf, opened, print_rows
@@ -43,9 +44,11 @@ def order_commands(commands: Commands) -> None:
 
 
 def order_send(args: argparse.Namespace) -> int:
-    """Keeps the order; ingest publishes it as soon as the unit can be reached."""
+    """Keeps the order; ingest publishes it as soon as the unit can be reached. Raises `Fault` for who never can."""
     _check(args.what, args.text)
     with opened(args) as (_, store):
+        expected(store, args.unit)
+        in_service(store, [args.unit])
         order = give(store, args.unit, args.what, args.text, args.valid_s)
     return print_rows(args, [{"id": order, "unit": args.unit, "what": args.what}])
 

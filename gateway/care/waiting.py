@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from gateway.fleet.broker_folder import now_ms
-from gateway.fleet.roll import out_of_service
+from gateway.fleet.roll import is_known, out_of_service
 from gateway.lookup import unit_rows
 from gateway.orders import LONGEST_S, VALID_S, give, newest_words
 from gateway.store.open import Store
@@ -104,6 +104,14 @@ def known(store: Store, units: Iterable[str]) -> None:
             f"不认识单元 {strange!r}；请用 xunkong fleet list 查看",
             f"no unit {strange!r} is known; see xunkong fleet list",
         )
+
+
+def expected(store: Store, unit: str) -> None:
+    """Raises `Fault` for a unit that was never heard of, has no configuration, and never had a certificate either."""
+    with store.reading() as connection:
+        has_papers = is_known(connection, unit)
+    if not has_papers:
+        known(store, [unit])
 
 
 def wait_for(store: Store, given: list[Errand], for_s: float, what: str) -> list[Errand]:

@@ -461,8 +461,8 @@ BAD_WISHES = {
         "en": "gateway.toml: [top]: Object contains unknown field", "zh": "gateway.toml：[top] 有误",
     },
     ("config", "show", "--unit", "nobody"): {
-        "en": "nothing was pushed for nobody yet; use `config push`",
-        "zh": "还没有给 nobody 发布过配置；用 config push 发布",
+        "en": "no unit 'nobody' is known; see xunkong fleet list",
+        "zh": "不认识单元 'nobody'；请用 xunkong fleet list 查看",
     },
     ("quarantine", "show", "abcd"): {
         "en": "0 payloads begin with 'abcd'; see `list`", "zh": "隔离区中有 0 项以 'abcd' 开头",

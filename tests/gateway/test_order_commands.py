@@ -2,17 +2,34 @@
 
 import json
 import re
+import time
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import xunkong
+from gateway.config import load
+from gateway.fleet.folder import KeyFolder
+from gateway.fleet.roll import Asked, issue, strike_out
 from gateway.site import lay_out
+from gateway.store.open import open_store
+from gateway.store.schema import units
 
 
 @pytest.fixture
 def xk(tmp_path, capsys):
     toml = tmp_path / "site" / "gateway.toml"
     lay_out(toml.parent)
+    store = open_store(load(toml).store.url)
+    with store.changing() as connection:
+        for unit in ("cp-01", "cp-02"):
+            connection.execute(units.insert().values(unit=unit, online=False))
+        strike_out(connection, "cp-02", "scrapped", 1)
+        key = Ed25519PrivateKey.generate().public_key()
+        at_ms = time.time_ns() // 1_000_000
+        issuer = KeyFolder(toml.parent / "keys").issuer()
+        issue(connection, issuer, Asked("spare-1", key, "log-in", 30), at_ms)
+    store.close()
 
     def run(*words, language="en"):
         command = ["--lang", language, "gateway", "order", *words, "--config", str(toml)]
@@ -46,3 +63,21 @@ def test_a_slip_of_the_pen_is_no_order(xk, words, said):
     assert said in err
     assert re.search("[\u4e00-\u9fff]", xk("send", "--unit", "cp-01", *words, language="zh")[2])
     assert xk("list", "--json")[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("nobody", "no unit 'nobody' is known; see xunkong fleet list"),
+        ("cp-02", "cp-02 is out of service (scrapped)"),
+    ],
+)
+def test_who_would_never_hear_of_it_is_given_none(xk, unit, said):
+    code, out, err = xk("send", "--unit", unit, "photo")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert xk("list", "--json")[1] == ""
+
+
+def test_who_has_papers_may_come_yet(xk):
+    assert xk("send", "--unit", "spare-1", "photo")[0] == 0

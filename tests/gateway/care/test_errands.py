@@ -69,7 +69,9 @@ def test_what_is_wrong_is_told_and_nothing_is_ordered(site, typed, words, said):
 def test_configurations_are_the_gateway_s_own(typed, tmp_path):
     file = tmp_path / "unit.toml"
     file.write_text('checkpoint = "pl-1"\n')
-    assert "nothing was pushed for cp-01" in typed("config", "cp-01")[2]
+    said = "pushed for cp-01 yet: xunkong fleet config cp-01 UNIT.toml pushes one"
+    assert said in typed("config", "cp-01")[2]
+    assert "no unit 'nope' is known" in typed("config", "nope")[2]
     assert typed("config", "cp-01", str(file))[0] == 0
     assert '"pl-1"' in typed("config", "cp-01")[1]
     assert " pl-1 " in typed("list", "cp-01")[1]
