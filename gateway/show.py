@@ -85,18 +85,25 @@ def duty_name(
     return {**row, "duty": Words(kind.zh, kind.en).say(language)}
 
 
-def record_time(row: dict[str, Any], language: Language) -> dict[str, Any]:
-    """A row of `found_records` whose time, where it is not known, is said in words by its bounds."""
+def record_time(
+    row: dict[str, Any], language: Language, zone: ZoneInfo | None = None
+) -> dict[str, Any]:
+    """A row of `found_records` whose time, where it is not known, is said in words by its bounds. `zone` None: UTC."""
     if row["time"] is not None:
-        return row
-    earliest_ms, latest_ms = row["earliest_ms"], row["latest_ms"]
-    said = _between(earliest_ms, latest_ms).say(language)
+        at_s = datetime.fromisoformat(row["time"]).timestamp()
+        return row if zone is None else {**row, "time": utc(at_s, zone)}
+    said = _between(row["earliest_ms"], row["latest_ms"], zone).say(language)
     return {k: v for k, v in {**row, "time": said}.items() if k not in ("earliest_ms", "latest_ms")}
 
 
-def _between(earliest_ms: int | None, latest_ms: int | None) -> Words:
-    early = "" if earliest_ms is None else rfc3339(earliest_ms)
-    late = "" if latest_ms is None else rfc3339(latest_ms)
+def _moment(at_ms: int | None, zone: ZoneInfo | None) -> str:
+    if at_ms is None:
+        return ""
+    return rfc3339(at_ms) if zone is None else utc(at_ms / 1000, zone)
+
+
+def _between(earliest_ms: int | None, latest_ms: int | None, zone: ZoneInfo | None) -> Words:
+    early, late = _moment(earliest_ms, zone), _moment(latest_ms, zone)
     if early and late:
         return Words(f"{early} 与 {late} 之间", f"between {early} and {late}")
     if late:

@@ -47,7 +47,7 @@ def report_commands(commands: Commands) -> None:
     parser = leaf(commands, "logs", words, logs, needs=" cp-01 --since 2h", room="fleet")
     parser.add_argument("unit", metavar="UNIT", help=commands.say("单元", "the unit"))
     said = commands.say(
-        "自此时刻起（ISO 8601），或多久以来，如 2h",
+        "自此时刻起（ISO 8601），或多久以来：30m、2h、1d",
         "since then (ISO 8601), or for so long: 30m, 2h, 1d",
     )
     parser.add_argument("--since", metavar="T", help=said)
@@ -130,9 +130,17 @@ def _since_ms(text: str | None, config: GatewayConfig) -> int | None:
     """The moment that `--since` names: one, or so long ago."""
     found = AGO.fullmatch(text or "")
     if found is None:
-        return moment_ms("--since", text, config)
+        return _moment_ms(text, config)
     ago_ms = int(found[1]) * SIZES_S[found[2]] * 1000
     return max(0, time.time_ns() // 1_000_000 - ago_ms)
+
+
+def _moment_ms(text: str | None, config: GatewayConfig) -> int | None:
+    try:
+        return moment_ms("--since", text, config)
+    except Fault as exc:
+        zh, en = exc.words
+        raise Fault(f"{zh}，或多久以来：30m、2h、1d", f"{en}, or for so long: 30m, 2h, 1d") from exc
 
 
 def _lines(store: Store, one: Errand) -> list[str]:

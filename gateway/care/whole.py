@@ -136,7 +136,7 @@ def _lines(
         said = f"{at}  {order['what']}  {order['outcome']}  {order['why'] or ''}"
         yield _fact(Words("命令", "order").say(language), said)
     for found in row["records"]:
-        time = record_time(found, language)["time"]
+        time = record_time(found, language, config.zone())["time"]
         text = bytes(found["record"]).decode() if isinstance(found["record"], msgspec.Raw) else "?"
         yield _fact(Words("记录", "record").say(language), f"{time}  {text}")
 

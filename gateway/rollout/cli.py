@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.care.cli import care_commands
 from gateway.fleet.broker_folder import now_ms
+from gateway.fleet.roll import out_of_service
 from gateway.lookup import UnitRow, unit_rows
 from gateway.orders import LONGEST_S, give
 from gateway.rollout import book
@@ -61,13 +62,16 @@ def _units(commands: Commands, parser: argparse.ArgumentParser) -> None:
 
 
 def status(args: argparse.Namespace) -> int:
-    """1 where too many failed, or one did not go back."""
+    """1 where too many failed, or one did not go back. A retired unit is shown where it has a part in the roll-out."""
     with opened(args) as (_, store):
         held, parts = _held(store)
         rows = unit_rows(store, now_ms())
+        with store.reading() as connection:
+            out = out_of_service(connection)
     summary = [_summary(held, parts)] if held else []
     by_unit = {part.unit: part for part in parts}
-    print_rows(args, [*summary, *(_row(row, by_unit.get(row.unit)) for row in rows)])
+    shown = [row for row in rows if row.unit in by_unit or row.unit not in out]
+    print_rows(args, [*summary, *(_row(row, by_unit.get(row.unit)) for row in shown)])
     failed = any(part.stage == "failed" for part in parts)
     bad = held and (held.state == "stopped" or (held.state in ("leaving", "left") and failed))
     return 1 if bad else 0

@@ -57,6 +57,14 @@ def test_a_time_that_is_known_is_shown_as_it_is():
     assert record_time(row, "en") == row
 
 
+def test_in_the_site_s_zone_for_people():
+    zone = ZoneInfo("Asia/Shanghai")
+    known = {"time": "2026-01-01T17:00:00.250Z"}
+    assert record_time(known, "en", zone) == {"time": "2026-01-02 01:00:00+08:00"}
+    bounds = {"time": None, "earliest_ms": None, "latest_ms": 86_400_000}
+    assert record_time(bounds, "en", zone) == {"time": "not after 1970-01-02 08:00:00+08:00"}
+
+
 HEALTH = Health(
     cpu_c=51.2,
     sd_written_mb_day=90,

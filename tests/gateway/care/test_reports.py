@@ -83,6 +83,7 @@ class TestLogs:
         [
             (("--lines", "0"), "--lines 0: give 1 to"),
             (("--since", "soon"), "--since 'soon' is no time"),
+            (("--since", "tomorrow"), "2026-11-23T08:00, or for so long: 30m, 2h, 1d"),
         ],
     )
     def test_what_is_wrong(self, site, typed, words, said):

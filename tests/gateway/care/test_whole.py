@@ -16,6 +16,10 @@ def test_one_unit_in_whole(site, rows, typed, unit_log, bench_on):
     assert (code, "\x1b" in out) == (0, False)
     assert "part nfc      silent, 90 s" in out
     assert out.count('"kind":"checkin"') == 10
+    shown = [line for line in out.splitlines() if line.startswith("record")]
+    assert len(shown) == 10
+    assert all("+08:00" in line and "Z  {" not in line for line in shown)
+    assert all(one["time"] is None or one["time"].endswith("Z") for one in row["records"])
 
 
 def test_who_is_not_known_is_named(typed):

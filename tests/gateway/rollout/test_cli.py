@@ -69,6 +69,14 @@ def test_from_the_first_unit_to_the_way_back(site, fleet):
     assert [row["stage"] for row in fleet("status")[1:]] == ["ordered", "untouched"]
 
 
+def test_who_is_retired_is_shown_for_a_part_in_the_roll_out_alone(site, fleet):
+    fleet("update", "--version", "0.2.0", "--unit", "u-1")
+    with site[1].changing() as connection:
+        for unit in ("u-1", "u-2"):
+            strike_out(connection, unit, "scrapped", NOW_MS)
+    assert [row["unit"] for row in fleet("status")[1:]] == ["u-1"]
+
+
 def test_who_did_not_go_back_is_shown_and_told_by_the_exit_code(site, fleet):
     fleet("update", "--version", "0.2.0")
     with site[1].changing() as connection:
