@@ -86,11 +86,14 @@ class SiteFolder:
 
     def brokers(self) -> list[Broker]:
         example = self._config.parent / "device.example.toml"
+        site = self._table(self._config)  # where there is no gateway, that is what to say
         if self._read(example) is None:
-            self._table(self._config)  # where there is no gateway, that is what to say
             return []
+        port = site.get("mosquitto", {}).get(
+            "units_port"
+        )  # the example is as of the site's first day
         found = self._table(example).get("broker", [])
-        return [Broker(one["host"], one.get("port", 8883)) for one in found]
+        return [Broker(one["host"], port or one.get("port", 8883)) for one in found]
 
     def issue(self, unit: str, request: str) -> bytes | None:
         with tempfile.TemporaryDirectory(prefix="xunkong-csr-") as folder:

@@ -40,6 +40,14 @@ def test_where_units_go_is_as_the_site_was_laid_out(site):
     assert site.code() is None
 
 
+def test_a_port_that_was_changed_since_is_where_units_go(tmp_path):
+    lay_out(tmp_path / "s", ["gw.example.cn", "10.0.0.7"], 28883)
+    toml = tmp_path / "s/gateway.toml"
+    toml.write_text(toml.read_text("utf-8").replace("units_port = 28883", "units_port = 9883"))
+    found = SiteFolder(toml).brokers()
+    assert found == [Broker("gw.example.cn", 9883), Broker("10.0.0.7", 9883)]
+
+
 def test_a_certificate_is_issued_for_a_request_and_counts(site):
     unit = "cp-9" if type(site) is SiteFolder else "cp-90"
     key = Ed25519PrivateKey.generate()
