@@ -3,7 +3,7 @@
 import tomllib
 
 from provision.host.job import CONFIG, IDENTITY, Done, Job
-from provision.steps.papers import CSR, another_has_it, held, kid_asked
+from provision.steps.papers import another_has_it, held, kids_there
 from provision.steps.settings import check_settings
 from provision.steps.shared import facts
 from wire.words import Fault
@@ -22,7 +22,7 @@ def look(job: Job) -> Done:
     if job.wish.parts:
         check_settings(job)
     if name != job.wish.unit or not held(job):
-        another_has_it(job, _kid_begun(job))
+        another_has_it(job, *kids_there(job))
     return ended
 
 
@@ -35,9 +35,3 @@ def _name(job: Job) -> str | None:
     except (ValueError, AttributeError):
         return None  # what cannot be read is written anew
     return there if isinstance(there, str) else None
-
-
-def _kid_begun(job: Job) -> str | None:
-    """The key that a run which broke off asked a certificate for; None: no such run."""
-    request = job.machine.ask(f"cat {CSR}")
-    return kid_asked(f"{request.out}\n") if request.good and request.out else None

@@ -6,6 +6,7 @@ issue`, `device enrol --cert`); else the unit asks the gateway itself with the o
 
 import hashlib
 import json
+from contextlib import suppress
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -19,6 +20,7 @@ AUTHORITY = "/etc/xunkong/ca.crt"
 AS_UNIT = f"cd / && runuser -u {USER} --"
 ENROL = f"{AS_UNIT} {XUNKONG} device enrol --config {CONFIG}"
 CSR, CRT = own("unit.csr"), own("unit.crt")
+HELD = f"{IDENTITY}/unit.pem"
 
 
 def papers(job: Job) -> Done:
@@ -69,13 +71,13 @@ def _enrol(job: Job) -> None:
     job.machine.run(f"{ENROL} --cert {CRT} && rm -f {CSR} {CRT}")
 
 
-def another_has_it(job: Job, kid: str | None) -> bool:
+def another_has_it(job: Job, *kids: str) -> bool:
     """Whether another box has the name. No two bear one: raises `Fault` unless that one is to be replaced.
 
-    `kid`: of the key for which an earlier run had a certificate made; that is this box's own.
+    `kids`: of this box's own keys, for which an earlier run may have had a certificate made.
     """
     unit, site = job.wish.unit, job.site
-    if (kid and site.counts(unit, kid)) or not site.taken(unit):
+    if any(site.counts(unit, kid) for kid in kids) or not site.taken(unit):
         return False
     if job.wish.replace:
         return True
@@ -89,7 +91,21 @@ def another_has_it(job: Job, kid: str | None) -> bool:
 def kid_asked(request: str) -> str:
     """The name of the key that a signing request (PEM) is for. Raises `Fault`."""
     try:
-        public = x509.load_pem_x509_csr(request.encode("ascii")).public_key()
+        return _kid(x509.load_pem_x509_csr(request.encode("ascii")))
     except ValueError as exc:
         raise Fault(f"签名请求有误：{exc}", f"the signing request is none: {exc}") from exc
-    return kid_of(public.public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+def kids_there(job: Job) -> list[str]:
+    """The names of the keys of the certificate and of the request that lie on the machine, whatever else is wrong
+    there. A private key stays where it is."""
+    found = []
+    for path, read in ((HELD, x509.load_pem_x509_certificate), (CSR, x509.load_pem_x509_csr)):
+        text = job.machine.ask(f"sed -n '/-BEGIN CERT/,/-END CERT/p' {path}").out
+        with suppress(ValueError):
+            found.append(_kid(read(f"{text}\n".encode("ascii", "replace"))))
+    return found
+
+
+def _kid(papers: x509.Certificate | x509.CertificateSigningRequest) -> str:
+    return kid_of(papers.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))

@@ -163,8 +163,9 @@ def test_a_second_run_changes_nothing(home: Depot, pi: Pi) -> None:
 
 
 def test_what_was_changed_by_hand_is_put_right_and_runs(home: Depot, pi: Pi) -> None:
-    wrong = "sed -i s/ttyAMA0/ttyAMA9/ /etc/xunkong/device.toml && systemctl restart xunkong-device"
-    pi.run(wrong)
+    """With it the unit cannot start."""
+    pi.run("sed -i 's#\"/dev/ttyAMA0\"#5#' /etc/xunkong/device.toml")
+    assert not pi.tries("systemctl restart xunkong-device")
     code, report = home.provision(pi, "cp-1")
     assert (code, report["changed"]) == (0, ["settings", "selftest"]), report["steps"]
     assert wait_for(lambda: {"name": "gps", "word": "ok"}.items() <= gps(pi).items(), WAIT_S)

@@ -4,16 +4,25 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.fleet.certificates import certify, new_issuer
 from provision.host.job import CONFIG
 from provision.host.machine import Answer
 from provision.steps.look import look
-from provision.steps.papers import CSR, kid_asked
+from provision.steps.papers import CSR, HELD, kid_asked
 from tests.csr import signing_request
 from tests.provision.conftest import facts_said, faulty
+from wire.keys import kid_of
 
 REQUEST = signing_request(Ed25519PrivateKey.generate(), "cp-1")
 NO = Answer(False, "", "")
+NOW_MS = 1_790_000_000_000
+
+
+def certified():
+    issuer = new_issuer("site", NOW_MS)
+    return certify(issuer, "cp-1", Ed25519PrivateKey.generate().public_key(), "log-in", NOW_MS, 9)
 
 
 @pytest.fixture
@@ -28,7 +37,8 @@ def make(make_job):
             "unit.pem": Answer(name is not None, "", ""),
             "--held": Answer(name is not None, json.dumps({"kid": "k1"}), ""),
             f"cat {CONFIG}": f'[unit]\nid = "{name}"\n',
-            f"cat {CSR}": NO,
+            HELD: NO,
+            CSR: NO,
         }
         return job
 
@@ -71,6 +81,22 @@ class TestAMachineThatIsAUnit:
         job.machine.says[f"cat {CONFIG}"] = "[unit"
         look(job)
 
+    @pytest.mark.parametrize("config", ["[unit", '[unit]\nid = "cp-1"\n[gps]\nport = 5\n'])
+    def test_one_that_its_own_software_cannot_read_has_its_name_still(self, make, config):
+        """Its certificate says so, and a private key is not asked for."""
+        job = make("cp-1")
+        certificate = certified()
+        job.machine.says = {
+            f"p' {HELD}": certificate.public_bytes(Encoding.PEM).decode().strip(),
+            **job.machine.says,
+            "--held": NO,
+            f"cat {CONFIG}": config,
+        }
+        job.site.others = True
+        assert "is the name of another box already" in faulty(look, job)
+        job.site.kids = {kid_of(certificate.public_key().public_bytes_raw())}
+        look(job)
+
 
 class TestANameThatAnotherBoxHas:
     @pytest.fixture
@@ -94,7 +120,7 @@ class TestANameThatAnotherBoxHas:
 
     def test_or_the_certificate_was_made_for_this_box_by_a_run_that_broke_off(self, taken):
         job = taken()
-        job.machine.says[f"cat {CSR}"] = REQUEST.rstrip("\n")
+        job.machine.says[CSR] = REQUEST.rstrip("\n")
         faulty(look, job)
         job.site.kids = {kid_asked(REQUEST)}
         look(job)
