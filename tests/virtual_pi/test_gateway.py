@@ -160,6 +160,7 @@ def test_a_firewall_that_was_flushed_is_put_up_again_with_what_the_site_adds(tow
     assert "tcp dport 8885 accept" in town.gateway.run("nft list table inet xunkong")
     town.gateway.run("rm -r /etc/xunkong/firewall.d && systemctl reload nftables-xunkong")
     town.gateway.run("systemctl stop nftables && systemctl start nftables")
+    assert wait_for(lambda: town.gateway.tries("nft list table inet xunkong"), WAIT_S)
     assert not town.lets_in(9)
 
 
