@@ -9,7 +9,7 @@ import xunkong
 from gateway import cli
 from gateway.fleet.broker_folder import BrokerFolder, now_ms
 from gateway.fleet.certificates import Revoked, new_issuer, revocation_list
-from gateway.fleet.revocation import end_session, publish_list, recall_list
+from gateway.fleet.revocation import Away, end_session, publish_list, recall_list
 from gateway.fleet.roll import entries, strike_out
 from gateway.fleet.visitor import TurnedAway
 from gateway.store.schema import certificates
@@ -47,8 +47,10 @@ def test_a_unit_that_is_let_in_again_is_found_out(site, site_store, broker, monk
     monkeypatch.setattr("gateway.fleet.revocation.TRIES", 2)
     with site.visit("cp-01", tls) as unit:
         unit.client._reconnect_on_failure = True
-        with pytest.raises(Fault, match="it comes back again and again: the broker does not use"):
+        said = "it comes back again and again: the broker does not use"
+        with pytest.raises(Fault, match=said) as caught:
             end_session(site.config.broker[0], site.keys.login, "cp-01")
+        assert not isinstance(caught.value, Away), "others can be put out there"
 
 
 def test_a_second_revocation_within_a_second_counts_too(site, site_store, broker):
@@ -93,7 +95,7 @@ def resumed(site, tls, session):
 def test_a_broker_that_is_away_is_told_of(site):
     away = site.config.broker[0]
     with pytest.raises(
-        Fault, match=r"cp-01 is revoked .* could not be ended: .*; look after the broker and run"
+        Away, match=r"cp-01 is revoked .* could not be ended: .*; look after the broker and run"
     ):
         end_session(away, site.keys.login, "cp-01")
 
