@@ -11,7 +11,7 @@ from provision.ask import ASKED
 from provision.host.command import split_port
 from provision.network.options import NAMES, SECRET
 from wire import topics
-from wire.words import Fault
+from wire.words import Fault, Words
 
 NEEDED = ("host", "unit", "role")
 OWN = ("zone", "bundle", "parts", "user", *NAMES)
@@ -99,8 +99,18 @@ def _member(path: str, number: int, heading: Sequence[str], row: Sequence[str]) 
     return Member(found["host"], found["unit"], found["role"], options, **loose)
 
 
+SHOULD = {
+    "unit": Words("应为 1–32 个 a-z、0-9 或 -", "give 1 to 32 of a-z, 0-9 and -"),
+    "role": Words(f"应为 {' 或 '.join(ROLES)}", f"give {' or '.join(ROLES)}"),
+    "host": Words("应为 HOST 或 HOST:PORT", "give HOST or HOST:PORT"),
+    "columns": Words("列数多于标题行", "there are more than in the heading"),
+}
+"""What a column takes; others are files with a secret."""
+
+
 def _wrong(path: str, number: int, column: str, value: str) -> Fault:
+    should = SHOULD.get(column, Words("应为文件名", "name a file"))
     return Fault(
-        f"{path}第 {number} 行：{column} {value!r} 有误",
-        f"{path}line {number}: {column} {value!r} is wrong",
+        f"{path}第 {number} 行：{column} {value!r} 有误：{should.zh}",
+        f"{path}line {number}: {column} {value!r} is wrong: {should.en}",
     )

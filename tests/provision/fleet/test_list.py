@@ -51,7 +51,7 @@ HEAD = "host,unit,role\n"
         ("host,unit,role,colour\n", "line 1: column 'colour' is not known"),
         (HEAD, "names no unit"),
         (HEAD + "h,a b,vehicle\n", "line 2: unit 'a b' is wrong"),
-        (HEAD + "\nh,u,tank\n", "line 3: role 'tank' is wrong"),
+        (HEAD + "\nh,u,tank\n", "line 3: role 'tank' is wrong: give vehicle or checkpoint"),
         (HEAD + "h:x,u,vehicle\n", "line 2: host 'h:x' is wrong"),
         (HEAD + "h,u,vehicle,more\n", "line 2: columns '4' is wrong"),
         (HEAD + "h,u\n", "line 2: role 'None' is wrong"),
