@@ -83,11 +83,13 @@ def test_an_sos_is_heard_and_ended_by_the_commander(city: City, car: Unit) -> No
 
 
 def test_an_sos_without_a_broker_is_kept_and_told_later(city: City, car: Unit) -> None:
+    assert wait_for(lambda: online(city), WAIT_S)
     city.broker.cut()
     press(car, "sos", "down")
     assert wait_for(lambda: in_journal(car, "sos") == 1, WAIT_S)
     car.program.kill()
     car.program.start()
+    assert wait_for(lambda: press(car, "ignition", "down"), WAIT_S)
     city.broker.start()
     assert wait_for(lambda: alarms(city, "sos") == [True], WAIT_S)
     assert wait_for(lambda: any("SOS" in line for line in shown(city)), WAIT_S)

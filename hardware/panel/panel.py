@@ -41,7 +41,8 @@ class Panel:
 
     `signal` switches the first step's pins before it returns; a thread of the panel plays the rest. A
     signal that is still sounding gives way to the next after a silence (`GAP_S`). With `ignition` its
-    contact is a button too, and told of once at the start, as nobody may touch it for hours.
+    contact is a button too. At the start it is told of, as nobody may touch it for hours, and so is each
+    button that is held: its contact has no edge left to give.
     """
 
     def __init__(
@@ -61,9 +62,10 @@ class Panel:
         self._stopped = False
         self._thread = threading.Thread(target=self._play, name="panel", daemon=True)
         self._thread.start()
-        if ignition:
-            with self._telling:  # an edge between the look and the word would be overruled by it
-                put(ButtonChanged("ignition", bool(self._buttons[-1].value), _up_ms()))
+        with self._telling:  # an edge between the look and the word would be overruled by it
+            for name, button in zip(inputs, self._buttons, strict=True):
+                if (pressed := bool(button.value)) or name == "ignition":
+                    put(ButtonChanged(name, pressed, _up_ms()))
 
     def _button(
         self, name: str, pin: int, factory: Any, put: Callable[[ButtonChanged], None]

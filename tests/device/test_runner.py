@@ -15,10 +15,11 @@ from device.core.events import ButtonMoved, PartSpoke
 from device.journal.journal import Journal
 from device.journal.lock import IN_USE
 from device.runner import Runner
+from hardware.panel.twin import Wires
 from hardware.pn532.twin import Pn532Twin
 from tests.notified import SILENT_S, Heard
 from wire.batch import decode_record
-from wire.records import Alarm
+from wire.records import Alarm, Boot
 from wire.service import Service
 
 WAIT_S = 20
@@ -67,12 +68,13 @@ def heard(tmp_path):
 
 @pytest.fixture
 def unit(twin, heard, tmp_path):
-    """A checkpoint with a reader, a receiver that is not there, and no broker."""
+    """A checkpoint with a reader, a panel, a receiver that is not there, and no broker."""
     whole = {
         "unit": {"id": "cp-1", "role": "checkpoint"},
         "broker": [{"host": "127.0.0.1", "port": 1}],
         "journal": {"path": "journal.db"},
         "nfc": {"port": twin.port},
+        "panel": {"kind": "sim", "fingers": "fingers"},
         "gps": {"port": str(tmp_path / "no port")},
     }
     medium, stop = Medium(), threading.Event()
@@ -97,12 +99,16 @@ def test_it_puts_up_how_it_is_while_it_works(unit, heard, tmp_path):
     assert 0 <= system.up_ms() - present.up_ms <= WAIT_S * 1000
 
 
-def alarms(path):
+def records(path):
     journal = Journal.open(path, read_only=True)
     try:
-        rows = [decode_record(raw) for _, _, _, raw in journal.iterate("event")]
+        return [decode_record(raw) for _, _, _, raw in journal.iterate("event")]
     finally:
         journal.close()
+
+
+def alarms(path):
+    rows = records(path)
     return [(row.part, row.what, row.active) for row in rows if isinstance(row, Alarm)]
 
 
@@ -174,6 +180,38 @@ def test_an_sos_while_there_is_no_journal_is_raised_once_there_is(
         unit.kept.get(timeout=WAIT_S)
     said = [what for _, what, _ in alarms(tmp_path / "journal.db")]
     assert said.count("SOS button") == calls
+
+
+@pytest.fixture
+def held(tmp_path):
+    """Somebody holds SOS since before the unit started; the fixture must come before `unit`."""
+    wires = Wires(tmp_path / "fingers")
+    wires.move("sos", True)
+    yield
+    wires.close()
+
+
+def calls_for_help(unit, path):
+    """What is in the journal once an SOS is."""
+    unit.kept.get(timeout=WAIT_S)
+    while "SOS button" not in [what for _, what, _ in alarms(path)]:
+        unit.kept.get(timeout=WAIT_S)
+    return records(path)
+
+
+def test_an_sos_that_is_held_when_the_unit_starts_is_raised(held, unit, tmp_path):
+    kept = calls_for_help(unit, tmp_path / "journal.db")
+    assert isinstance(kept[0], Boot)
+
+
+def test_an_sos_that_is_held_when_the_unit_starts_waits_for_the_journal(
+    held, away, unit, heard, tmp_path
+):
+    while not any(line.startswith("STATUS=takes no tap: ") for line in heard.next()):
+        pass
+    away.close()
+    kept = calls_for_help(unit, tmp_path / "journal.db")
+    assert isinstance(kept[0], Boot)
 
 
 def test_it_is_ready_with_its_journal_open_and_alive_as_long_as_its_loop(unit, heard, twin):

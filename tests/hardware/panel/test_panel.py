@@ -222,6 +222,16 @@ class TestButtons:
         pressed = [heard.get(timeout=WAIT_S).pressed for _ in range(10)]
         assert pressed == [True, False] * 5
 
+    @pytest.mark.parametrize(("name", "pin"), BUTTON_PINS.items())
+    def test_one_that_is_held_when_the_panel_opens_is_told_of(self, pins, heard, name, pin):
+        """Somebody calls for help while the unit starts."""
+        pins.grounded = (f"GPIO{pin}",)
+        panel = Panel(pins, heard.put)
+        pins.pin(pin).drive_high()
+        panel.close()
+        moves = [heard.get_nowait() for _ in range(heard.qsize())]
+        assert [(moved.name, moved.pressed) for moved in moves] == [(name, True), (name, False)]
+
     def test_nothing_is_said_at_the_start(self, panel, heard):
         panel.signal("accepted")
         assert heard.empty()
