@@ -66,11 +66,15 @@ class Narrow:
         self.port: int = self._server.getsockname()[1]
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
+        self._closing = threading.Event()
         self._begin(self._accept)
 
     def close(self) -> None:
-        """Ends it, and what is connected."""
-        for end in (self._server, *self._open):
+        """Ends it, and what is connected; what is still under way is dropped."""
+        self._closing.set()
+        _shut(self._server)
+        self._threads[0].join(timeout=END_S)
+        for end in self._open:
             _shut(end)
         self._server.close()
         for thread in self._threads:
@@ -103,17 +107,20 @@ class Narrow:
         thread.start()
 
     def _carry(self, held: "queue.Queue[tuple[float, bytes]]", other: socket.socket) -> None:
-        """Empty bytes are the end of the connection, which travels like all else."""
-        arrived_s = 0.0
+        """Empty bytes are the end of the connection, which travels like all else, and always comes: whoever reads
+        is never held back by a lane that carries no more.
+        """
+        arrived_s, data = 0.0, b" "
         with suppress(OSError):
-            while True:
+            while data:
                 due_s, data = held.get()
                 arrived_s = max(arrived_s, due_s)
-                time.sleep(max(0.0, arrived_s - time.monotonic()))
-                if not data:
+                if self._closing.wait(max(0.0, arrived_s - time.monotonic())):
                     break
                 other.sendall(data)
         _shut(other)
+        while data:
+            _, data = held.get()
 
 
 def _read(one: socket.socket, held: "queue.Queue[tuple[float, bytes]]", lane: _Lane) -> None:

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from sim.city import wait_for
 from sim.narrow import HEAD_BYTES, LEAST_RTO_S, Narrow, Road, _Lane
 
 WIDE = Road(bytes_s=10**9, delay_s=0.0)
@@ -56,6 +57,15 @@ def test_an_end_reaches_the_other_side(echo):
         assert end.recv(1) == b"x"
         narrow.close()
         assert end.recv(1) == b""
+
+
+def test_closed_it_leaves_no_thread_behind_however_far_a_lane_is_behind(echo):
+    narrow = Narrow(echo, Road(bytes_s=100, delay_s=0.0))
+    with socket.create_connection(("127.0.0.1", narrow.port), timeout=20) as end:
+        end.sendall(bytes(1_000_000))
+        assert wait_for(lambda: narrow.up.carried_bytes > 50_000)
+        narrow.close()
+    assert not any(thread.is_alive() for thread in narrow._threads)
 
 
 def test_nobody_behind_it_ends_the_connection():
