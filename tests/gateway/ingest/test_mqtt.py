@@ -9,6 +9,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.config import BrokerSection
+from gateway.fleet.visitor import put_away
 from gateway.ingest import inbox as inbox_module
 from gateway.ingest.buffered import BufferedSocket
 from gateway.ingest.inbox import Inbox
@@ -60,8 +61,7 @@ class Unit:
         assert ready.wait(30)
 
     def close(self):
-        self.client.disconnect()
-        self.client.loop_stop()
+        put_away(self.client)
 
 
 @pytest.fixture
