@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sim.broker import find_mosquitto
 from sim.chaos.check import out_of_order
@@ -13,6 +14,9 @@ from sim.city import City, wait_for
 from sim.demo import Checkpoint
 from sim.tally import UnitTally
 from sim.tally import checkpoint as checkpoint_tally
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 SLOW = ("postgres", "browser", "virtual_pi", "chaos")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -21,9 +21,6 @@ from wire.batch import decode_record, encode_record
 from wire.records import Alarm, Dropped, Track
 from wire.track import TrackFix, columns, unfold
 
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
-
 T0 = 1_763_890_000_000
 STAMP = {"boot": "9c1b22f0", "at_ms": T0, "clock": "gnss", "clock_err_ms": 20}
 HEAD = Dropped(up_ms=7, stream="track", log="0" * 16, first=1, last=1, h_last=None, why="", **STAMP)

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import sqlalchemy as sa
-from hypothesis import settings
 
 from gateway.ingest.intake import Intake, Message
 from gateway.keys import GatewayKeys
@@ -20,9 +19,6 @@ from tests.keys import SIGNER, Believing, Site
 from wire import chain, codec, records, topics
 from wire.batch import encode_batch, encode_record
 from wire.live import Hello, LogHead, State
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 NOW_MS = 1_763_890_000_000
 BOOT = "9c1b22f0"

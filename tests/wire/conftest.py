@@ -1,12 +1,8 @@
-"""What all tests of the contract share: one record of every kind, and hypothesis without a deadline."""
+"""What all tests of the contract share: one record of every kind."""
 
 import pytest
-from hypothesis import settings
 
 from wire import records as rec
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 HEAD = {
     "boot": "9c1b22f0",

@@ -5,7 +5,6 @@ from itertools import count
 
 import msgspec
 import pytest
-from hypothesis import settings
 
 from device.core import effects as ef
 from device.core import events as ev
@@ -20,9 +19,6 @@ from wire.batch import decode_batch, encode_batch, encode_record
 from wire.cards.digest import card_digest
 from wire.live import Hello, State, WorkerState
 from wire.orders import Ack, ConfigMessage, OrderMessage, Sampling, UnitConfig
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 UTC0 = 1_763_890_000_000
 """The true time at up_ms 0; the wall clock of a unit without a battery says 1970."""

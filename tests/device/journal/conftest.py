@@ -7,13 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from device.journal.journal import Journal
 from wire.records import STREAMS
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 MANY = {"max_count": 100_000, "max_bytes": 1 << 30}
 

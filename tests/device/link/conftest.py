@@ -4,16 +4,12 @@ from collections import defaultdict
 from itertools import count
 
 import pytest
-from hypothesis import settings
 
 from device.core.effects import SendBatch
 from device.link.delivery import Delivery, Head
 from wire import chain
 from wire.live import WorkerState
 from wire.orders import Ack
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 LOGS = {"event": "e" * 16, "track": "f" * 16}
 OLD_LOGS = {"event": "a" * 16, "track": "b" * 16}

@@ -241,5 +241,5 @@ def test_every_record_is_committed_once_and_acknowledged(make_bench):
 
     Here.make_bench = staticmethod(make_bench)
     case = Here.TestCase("runTest")
-    case.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+    case.settings = settings(max_examples=150, stateful_step_count=50)
     case.runTest()

@@ -197,9 +197,7 @@ def test_cut_at_each_point_and_once_more_soon_after(tmp_path, releases, names, a
         assert box.running in ends, (number, box.points)
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from(list(STEPS)), st.none() | st.integers(0, 12)), max_size=12)
 )

@@ -502,9 +502,7 @@ class TestHostileFiles:
         case.reseal(parts | {"manifest.json": json.dumps(manifest).encode()}, case.keys)
         assert case.check()[0] == [("missing", WHERE, 7, 200_001)]
 
-    @settings(
-        max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_bytes_changed_anywhere_are_found_and_never_a_traceback(self, case, data):
         if not hasattr(case, "sound"):
@@ -516,9 +514,7 @@ class TestHostileFiles:
         findings, notes = case.check()
         assert findings or (notes == [] and case.total.proven == 7)
 
-    @settings(
-        max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_lines_and_manifests_of_any_json_are_never_a_traceback(self, case, data):
         if not hasattr(case, "whole"):

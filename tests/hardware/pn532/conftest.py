@@ -7,7 +7,6 @@ import shutil
 import threading
 
 import pytest
-from hypothesis import settings
 
 from hardware.pn532 import driver, poller
 from hardware.pn532.field import Card
@@ -18,9 +17,6 @@ WAIT_S = 20
 
 ACK_S, PROBE_S = 0.3, 0.45
 """Three times the driver's own: a chip answers on its own time, the simulated one waits for a processor."""
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 
 @pytest.fixture
