@@ -23,7 +23,8 @@ from tests.virtual_pi.parts import Parts
 from tests.virtual_pi.pi import Pi
 from tests.virtual_pi.yard import Yard
 
-WAIT_S = 60.0
+WAIT_S = 180.0
+MOST_S = 600.0
 BADGE = "04a1b2c3d4e5f6"
 UNIT_CONFIG = f"""
 checkpoint = "east-gate"
@@ -127,9 +128,11 @@ class Depot:
         words += ["--ssh-key", pi.place.key.with_suffix(".pub"), "--model-file", MODEL, "--json"]
         return [sys.executable, "-m", "xunkong", *map(str, words)]
 
-    def provision(self, pi: Pi, unit: str, *more: str | Path) -> tuple[int, dict[str, Any]]:
+    def provision(
+        self, pi: Pi, unit: str, *more: str | Path, most_s: float = MOST_S
+    ) -> tuple[int, dict[str, Any]]:
         """Runs it; its exit code, and its report."""
-        return reported(self.words(pi, unit, *more))
+        return reported(self.words(pi, unit, *more), most_s=most_s)
 
     def fleet(self, known: Path, key: Path) -> list[dict[str, Any]]:
         """What came of each machine of `fleet.csv`, as it ended; one of them cannot be made."""
@@ -178,10 +181,12 @@ class Depot:
             store.close()
 
 
-def reported(words: list[str], stdin: str = "") -> tuple[int, dict[str, Any]]:
+def reported(
+    words: list[str], stdin: str = "", most_s: float = MOST_S
+) -> tuple[int, dict[str, Any]]:
     """Runs a command; its exit code, and the object in its last line."""
     done = subprocess.run(
-        words, input=stdin, capture_output=True, text=True, timeout=600, check=False
+        words, input=stdin, capture_output=True, text=True, timeout=most_s, check=False
     )
     lines = done.stdout.splitlines()
     assert lines, done.stderr

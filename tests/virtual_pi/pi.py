@@ -10,7 +10,7 @@ from tests.virtual_pi.command import Failed, run
 from tests.virtual_pi.place import Place, end_group, groups, make_groups
 from tests.virtual_pi.root import Root
 
-BOOT_S = 120.0
+BOOT_S = 300.0
 LOOK_S = 0.1
 ENTER = 'for group in $GROUPS; do echo $$ >"$group"; done; exec "$@"'
 

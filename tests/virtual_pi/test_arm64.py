@@ -12,7 +12,8 @@ from tests.virtual_pi.reboot import left_on
 from tests.virtual_pi.root import debian_root
 from tests.virtual_pi.yard import Yard
 
-pytestmark = [pytest.mark.virtual_pi, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.virtual_pi, pytest.mark.timeout(5400)]
+EMULATED_S = 1800.0
 BY_ROOT = ("--user", "root")
 """An emulated sudo has no rights: the kernel gives them to the emulator's file, which is nobody's to raise."""
 
@@ -36,7 +37,7 @@ def pi(home: Depot, yard: Yard) -> Iterator[Pi]:
 
 def test_from_bare_sshd_to_a_tap_at_the_platform(home: Depot, pi: Pi) -> None:
     assert pi.run("uname -m").strip() == "aarch64"
-    code, report = home.provision(pi, "arm-1", *BY_ROOT)
+    code, report = home.provision(pi, "arm-1", *BY_ROOT, most_s=EMULATED_S)
     assert (code, report["done"]) == (0, True), report["steps"][-1]
     assert home.tapped("arm-1")["source"] == "/units/arm-1"
     assert "xunkong" not in pi.run("systemctl --failed --no-legend --plain")
@@ -44,5 +45,5 @@ def test_from_bare_sshd_to_a_tap_at_the_platform(home: Depot, pi: Pi) -> None:
 
 
 def test_a_second_run_changes_nothing(home: Depot, pi: Pi) -> None:
-    code, report = home.provision(pi, "arm-1", *BY_ROOT)
+    code, report = home.provision(pi, "arm-1", *BY_ROOT, most_s=EMULATED_S)
     assert (code, report["changed"], report["done"]) == (0, [], True), report["steps"]

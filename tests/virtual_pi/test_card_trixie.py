@@ -19,7 +19,7 @@ from tests.virtual_pi.reboot import left_on
 from tests.virtual_pi.root import debian_root
 from tests.virtual_pi.yard import Yard
 
-pytestmark = [pytest.mark.virtual_pi, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.virtual_pi, pytest.mark.timeout(1800)]
 
 IMAGES = "datasource_list: [NoCloud, None]\ndatasource:\n  NoCloud:\n    seedfrom: file:///boot/firmware\n"
 """How the image has cloud-init look at the boot partition (pi-gen, stage2/04-cloud-init)."""
