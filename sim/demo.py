@@ -34,6 +34,7 @@ AROUND_S = 10.0
 LEAST_S = 15.0
 PAUSE_S = (0.05, 0.3)
 DRAIN_S = 60.0
+READY_S = 120.0
 LAST_EPOCH_S = 0.5
 RESTART_S = 1.0
 """Nobody taps at a box that has only just got its power back."""
@@ -190,10 +191,10 @@ class Demo:
             self._configure(unit)
         for unit in self._city.units:
             unit.program.start()
-        if not wait_for(self._all_ready):
+        if not wait_for(self._all_ready, READY_S):
             raise Fault(
-                f"单元未能在 30 秒内就绪；见 {self._city.folder}",
-                f"the units were not ready within 30 s: {self._city.rows()}",
+                f"单元未能在 {READY_S:.0f} 秒内就绪；见 {self._city.folder}",
+                f"the units were not ready within {READY_S:.0f} s: {self._city.rows()}",
             )
 
     def _configure(self, unit: Unit) -> None:

@@ -35,7 +35,7 @@ def test_a_change_that_fails_says_what_it_said(machine):
 
 def test_a_change_waits_for_one_that_a_broken_connection_left_running(machine, tmp_path):
     mark = tmp_path / "mark"
-    left = alone(f"sleep 0.5; touch {mark}")
+    left = alone(f"sleep 2; touch {mark}")
     machine.ask(
         f"nohup {left} >/dev/null 2>&1 </dev/null & until ! flock -n {room.LOCK} true; do :; done"
     )
