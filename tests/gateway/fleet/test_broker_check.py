@@ -131,7 +131,7 @@ def test_a_broker_that_is_set_up_badly_is_found_out(site, site_store, spoilt, ho
 def test_a_broker_that_lets_in_without_a_certificate_is_found_out(
     site, site_store, spoilt, monkeypatch
 ):
-    monkeypatch.setattr("gateway.fleet.visitor.ANSWER_S", 2.0)
+    monkeypatch.setattr("gateway.fleet.visitor.ANSWER_S", 0.9)
     spoilt(
         "mosquitto.conf",
         r"allow_anonymous false|require_certificate true\n|use_username_as_clientid true\n"
