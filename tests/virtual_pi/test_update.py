@@ -38,7 +38,7 @@ def home(
         pytest.skip("mosquitto is not installed: apt install mosquitto")
     with depot(tmp_path_factory.mktemp("depot"), yard, request.param) as made:
         keys.make(made.site)
-        with (made.folder / "parts.toml").open("a", encoding="utf-8") as parts:
+        with (made.folder / "bare.toml").open("a", encoding="utf-8") as parts:
             parts.write(SWIFT)
         yield made
 
