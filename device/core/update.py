@@ -120,7 +120,8 @@ class Update(Desk):
     def _is_elsewhere(self, version: str) -> bool:
         """Whether `version`, which is to be left, does not run for good here: it comes, is on trial, or is not here."""
         comes = self._job is not None and self._job.brings(version)
-        return comes or (self._slots is not None and version != self._version)
+        settled = self._said is not None and self._said.trial is None
+        return comes or (settled and version != self._version)
 
     def _end_update(self, order: Order, version: str, now: Now) -> list[Effect]:
         """An update that is in hand is let go, or taken back from its trial; what is not here needs no way back."""

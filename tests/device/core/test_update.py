@@ -402,6 +402,14 @@ class TestRollback:
         assert answers(box)[1:] == [("done", f"version {RUNS} runs")]
         assert wishes(box) == []
 
+    def test_who_is_on_the_way_back_has_not_left_it_yet(self, make_unit):
+        """What is tried may still prove to be no good, and the version that is to be left run again."""
+        job = {"order": "o-1", "stage": "trial", "release": None, "parts": []}
+        unit = make_unit(slots=SLOTS["b"], saved={NOTE: {"job": job}})
+        unit.happen(ON_TRIAL)
+        back(linked(unit), "0.5.0")
+        assert answers(unit)[-1] == ("failed", "another software is on trial")
+
     def test_an_update_to_another_version_goes_on(self, box):
         order(box)
         back(box, "0.3.0")
