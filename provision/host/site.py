@@ -89,9 +89,7 @@ class SiteFolder:
         site = self._table(self._config)  # where there is no gateway, that is what to say
         if self._read(example) is None:
             return []
-        port = site.get("mosquitto", {}).get(
-            "units_port"
-        )  # the example is as of the site's first day
+        port = site.get("mosquitto", {}).get("units_port")  # the example's are of its first day
         found = self._table(example).get("broker", [])
         return [Broker(one["host"], port or one.get("port", 8883)) for one in found]
 

@@ -12,6 +12,7 @@ from device.core.agent import Agent
 from device.core.moment import Now
 from device.core.station import Budgets, Identity, Means, Memory, NoCards, Notes
 from device.link.delivery import Head
+from tests.device.core import updating
 from tests.keys import SIGNER, Believing
 from tests.roster import badge
 from wire import chain, codec, topics
@@ -324,3 +325,10 @@ def vehicle():
 def utc0():
     """The true UTC ms at up_ms 0."""
     return UTC0
+
+
+@pytest.fixture
+def box(make_unit):
+    unit = make_unit(slots=updating.SLOTS["a"])
+    unit.happen(updating.CALM)
+    return updating.linked(unit)

@@ -2,95 +2,32 @@
 
 import pytest
 
-from device.core import effects as ef
 from device.core import events as ev
 from device.core.fetch import AWAY_MS, FIRST_BYTES
-from device.core.station import Slots
 from device.core.update import ASK_MS, NOTE
+from tests.device.core.updating import (
+    BODY,
+    CALM,
+    NAMED,
+    ON_TRIAL,
+    QUIET_MS,
+    SHA256,
+    SLOTS,
+    after_switch,
+    answers,
+    asked,
+    fetched,
+    has_all,
+    left,
+    linked,
+    order,
+    serve,
+    wishes,
+)
 from wire import topics
 from wire.limits import MAX_CHUNK_BYTES
 from wire.records import Order
 from wire.release import Named
-
-SHA256 = "ab" * 32
-QUIET_MS = 60_000
-RUNS = "0.4.0"
-BODY = bytes(range(256)) * 512
-NAMED = Named("0.5.0", SHA256, len(BODY))
-SLOTS = {name: Slots(name, "aarch64-bookworm", share=0.5, trial_ms=100_000) for name in ("a", "b")}
-CALM = ev.SlotsSaid("a", None, idle=True)
-ON_TRIAL = ev.SlotsSaid("a", "b", idle=True)
-
-
-def linked(unit):
-    """Greeted by the gateway, which has all."""
-    unit.clock("ntp")
-    unit.link()
-    has_all(unit)
-    return unit
-
-
-def has_all(unit):
-    for stream in ("event", "track"):
-        unit.gateway_has(stream, len(unit.journal.raws[unit.journal.current[stream]]) + 1)
-
-
-@pytest.fixture
-def box(make_unit):
-    unit = make_unit(slots=SLOTS["a"])
-    unit.happen(CALM)
-    return linked(unit)
-
-
-def wishes(unit):
-    return [effect.wish for effect in unit.effects if isinstance(effect, ef.AskUpdater)]
-
-
-def answers(unit):
-    return [(r.outcome, r.why) for r in unit.kept(Order) if r.what in ("update", "rollback")]
-
-
-def left(unit):
-    return any(isinstance(effect, ef.StartAnew) for effect in unit.effects)
-
-
-def asked(unit):
-    """What was asked of the gateway: (offset, count)."""
-    return [
-        (topics.parse(topic).offset, int(payload))
-        for _, topic, payload in unit.published
-        if "/up/release/" in topic
-    ]
-
-
-def serve(unit, took_ms=40, limit=1000):
-    """The gateway gives all that is asked for; each piece takes so long."""
-    for _ in range(limit):
-        before = asked(unit)
-        if not before:
-            return
-        offset, count = before[-1]
-        unit.up_ms += took_ms
-        piece = BODY[offset : offset + count]
-        unit.hear(topics.release("v-1", SHA256, offset), piece)
-        has_all(unit)
-        for _ in range(100):
-            if len(asked(unit)) > len(before) or len(unit.releases[SHA256]) == len(BODY):
-                break
-            unit.wait(250)
-        if len(unit.releases[SHA256]) == len(BODY):
-            return
-
-
-def order(unit, text=str(NAMED), what="update", number=1):
-    unit.order(what=what, text=text, id=f"o-{number}")
-    has_all(unit)
-
-
-def fetched(unit):
-    order(unit)
-    serve(unit)
-    return unit
 
 
 class TestFetch:
@@ -272,15 +209,8 @@ class TestSwitch:
 
 
 class TestTrial:
-    def after(self, make_unit, own="b", said=ON_TRIAL, parts=("nfc",)):
-        """The unit's next start; what was saved before the switch is known."""
-        job = {"order": "o-1", "stage": "trial", "release": str(NAMED), "parts": list(parts)}
-        unit = make_unit(slots=SLOTS[own], saved={NOTE: {"job": job}})
-        unit.happen(said)
-        return unit
-
     def test_with_the_gateway_and_all_parts_it_is_passed_and_done(self, make_unit):
-        unit = self.after(make_unit)
+        unit = after_switch(make_unit)
         unit.happen(ev.PartSpoke("nfc", "ok"))
         assert wishes(unit) == []
         linked(unit)
@@ -290,7 +220,7 @@ class TestTrial:
         assert unit.journal.saved[NOTE] == {"job": None}
 
     def test_a_part_that_worked_before_and_not_now_fails_it(self, make_unit):
-        unit = linked(self.after(make_unit))
+        unit = linked(after_switch(make_unit))
         unit.happen(ev.PartSpoke("nfc", "silent"))
         unit.wait(80_000)
         assert wishes(unit) == []
@@ -299,17 +229,17 @@ class TestTrial:
         assert (wish.do, wish.why) == ("back", "part nfc, which worked before: silent")
 
     def test_a_part_that_was_broken_before_does_not(self, make_unit):
-        unit = linked(self.after(make_unit, parts=()))
+        unit = linked(after_switch(make_unit, parts=()))
         unit.happen(ev.PartSpoke("camera", "silent"))
         assert [wish.do for wish in wishes(unit)] == ["pass"]
 
     def test_a_receiver_without_sky_and_a_journal_in_order_are_no_reason(self, make_unit):
-        unit = linked(self.after(make_unit, parts=("gps",)))
+        unit = linked(after_switch(make_unit, parts=("gps",)))
         unit.happen(ev.PartSpoke("gps", "no fix"))
         assert [wish.do for wish in wishes(unit)] == ["pass"]
 
     def test_a_journal_that_it_found_damaged_is(self, make_unit):
-        unit = self.after(make_unit, parts=())
+        unit = after_switch(make_unit, parts=())
         unit.happen(ev.PartSpoke("journal", "damaged; set aside as x"))
         linked(unit)
         unit.wait(95_000)
@@ -317,7 +247,7 @@ class TestTrial:
         assert (wish.do, wish.why[:12]) == ("back", "part journal")
 
     def test_without_the_gateway_it_says_so_and_goes_back(self, make_unit):
-        unit = self.after(make_unit, parts=())
+        unit = after_switch(make_unit, parts=())
         unit.wait(95_000)
         (wish,) = wishes(unit)
         assert (wish.do, wish.why) == ("back", "the gateway was not reached")
@@ -328,100 +258,16 @@ class TestTrial:
         said = ev.SlotsSaid(
             "a", None, True, "o-1", "back", "started 2 times without proving itself"
         )
-        unit = linked(self.after(make_unit, "a", said))
+        unit = linked(after_switch(make_unit, "a", said))
         assert answers(unit) == [("failed", "started 2 times without proving itself")]
         assert wishes(unit) == []
 
     def test_killed_before_the_switch_it_is_wished_again(self, make_unit):
         said = ev.SlotsSaid("a", None, True, "o-1", "installed")
-        unit = linked(self.after(make_unit, "a", said))
+        unit = linked(after_switch(make_unit, "a", said))
         assert [wish.do for wish in wishes(unit)] == ["switch"]
 
     def test_meanwhile_no_other_order_is_taken(self, make_unit):
-        unit = linked(self.after(make_unit, parts=("nfc",)))
+        unit = linked(after_switch(make_unit, parts=("nfc",)))
         order(unit, what="rollback", text=None, number=5)
         assert answers(unit)[-1] == ("failed", "another software is on trial")
-
-
-def back(unit, version):
-    """An order to leave that version."""
-    order(unit, what="rollback", text=version, number=9)
-
-
-class TestRollback:
-    def test_it_is_a_trial_of_the_other_slot(self, box):
-        order(box, text=None, what="rollback")
-        box.wait(QUIET_MS + 1_000)
-        assert [wish.do for wish in wishes(box)] == ["switch"]
-        assert asked(box) == []
-
-    @pytest.mark.parametrize("far", ["fetch", "install", "quiet"])
-    def test_an_update_in_hand_is_let_go_before_the_switch(self, box, far):
-        order(box)
-        if far != "fetch":
-            serve(box)
-        if far == "quiet":
-            box.happen(ev.SlotsSaid("a", None, True, "o-1", "installed"))
-        back(box, "0.5.0")
-        assert answers(box)[-2:] == [
-            ("failed", "an order to go back came"),
-            ("done", f"version {RUNS} runs"),
-        ]
-        done = len(wishes(box))
-        box.wait(QUIET_MS + ASK_MS)
-        assert len(wishes(box)) == done and not left(box)
-
-    def test_on_trial_it_is_taken_back_at_once_and_both_are_answered_by_the_old(self, make_unit):
-        trial = TestTrial()
-        unit = linked(trial.after(make_unit, parts=("nfc",)))
-        back(unit, "0.5.0")
-        unit.wait(1_000)
-        assert [wish.do for wish in wishes(unit)] == ["back"]
-        said = ev.SlotsSaid("a", None, True, "o-1", "back", "an order to go back came")
-        old = make_unit(slots=SLOTS["a"], saved={NOTE: unit.journal.saved[NOTE]})
-        old.happen(said)
-        linked(old).wait(1_000)
-        assert answers(old) == [
-            ("failed", "an order to go back came"),
-            ("done", f"version {RUNS} runs"),
-        ]
-
-    def test_of_one_that_proved_itself_meanwhile_the_way_back_is_a_trial(self, make_unit):
-        trial = TestTrial()
-        unit = linked(trial.after(make_unit, parts=("nfc",)))
-        back(unit, "0.5.0")
-        unit.happen(ev.SlotsSaid("b", None, True, "o-1", "passed"))
-        has_all(unit)
-        unit.wait(QUIET_MS + 2_000)
-        assert answers(unit)[-1] == ("done", f"version {RUNS} runs")
-        assert (wishes(unit)[-1].do, wishes(unit)[-1].order) == ("switch", "o-9")
-
-    def test_who_does_not_run_it_stays_as_it_is(self, box):
-        back(box, "0.5.0")
-        box.wait(QUIET_MS + 1_000)
-        assert answers(box)[1:] == [("done", f"version {RUNS} runs")]
-        assert wishes(box) == []
-
-    def test_who_is_on_the_way_back_has_not_left_it_yet(self, make_unit):
-        """What is tried may still prove to be no good, and the version that is to be left run again."""
-        job = {"order": "o-1", "stage": "trial", "release": None, "parts": []}
-        unit = make_unit(slots=SLOTS["b"], saved={NOTE: {"job": job}})
-        unit.happen(ON_TRIAL)
-        back(linked(unit), "0.5.0")
-        assert answers(unit)[-1] == ("failed", "another software is on trial")
-
-    def test_an_update_to_another_version_goes_on(self, box):
-        order(box)
-        back(box, "0.3.0")
-        serve(box)
-        assert [wish.do for wish in wishes(box)] == ["install"]
-
-    def test_who_runs_it_goes_back(self, box):
-        back(box, RUNS)
-        box.wait(QUIET_MS + 1_000)
-        assert [wish.do for wish in wishes(box)] == ["switch"]
-
-    def test_with_nothing_there_it_fails(self, box):
-        box.happen(ev.SlotsSaid("a", None, idle=False))
-        order(box, text=None, what="rollback")
-        assert answers(box)[-1] == ("failed", "there is no other software to go back to")
